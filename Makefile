@@ -1,0 +1,52 @@
+# Two commands for everybody: `make demo` and `make test`. Each makes .venv itself.
+SHELL := bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= auto
+FOR ?=
+
+.PHONY: demo test check format wheel docs clean
+
+$(BIN)/.runtime: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(BIN)/.test: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@ $(BIN)/.runtime
+
+$(BIN)/.check: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test,check]'
+	touch $@ $(BIN)/.test $(BIN)/.runtime
+
+demo: $(BIN)/.runtime
+	exec $(BIN)/megatwin demo $(if $(FOR),--for $(FOR))
+
+test: $(BIN)/.test
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+check: $(BIN)/.check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/python tools/generate.py --check
+	$(BIN)/mkdocs build --strict --quiet --site-dir build/site
+
+format: $(BIN)/.check
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(BIN)/.check
+	$(BIN)/mkdocs build --strict --site-dir build/site
+
+wheel: $(BIN)/.test
+	$(BIN)/python -m build --wheel --no-isolation
+
+clean:
+	rm -rf build dist site .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""The language: DTDL read, checked and compiled."""

@@ -1,0 +1,1 @@
+"""Executable behaviour: functional mock-up units loaded, coupled and run."""

@@ -1,0 +1,1 @@
+"""The joins: everything that lives while twins run."""

@@ -1,0 +1,1 @@
+"""megatwin.yaml to frozen configuration; the only reader of configuration and environment."""

@@ -1,0 +1,86 @@
+"""What is known of one twin at one moment: frozen records, replaced and never changed in place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from interop.values import GOOD, Status, Value
+
+NOTHING: Final[Mapping[str, Value]] = MappingProxyType({})
+
+
+class Cell(NamedTuple):
+    """The newest sample of one point that a source or a derivation gives.
+
+    Attributes:
+        value: In the model's unit.
+        status: Its quality now; a lost link turns it bad and keeps the value.
+        source_time: When it was true (UTC).
+        server_time: When the source's server knew it.
+        source: Name of the source in the file, ``roll-up`` or ``connection``.
+        seq: Event that set it.
+        reason: Why the status is not Good, for people.
+    """
+
+    value: Value
+    status: Status = GOOD
+    source_time: datetime | None = None
+    server_time: datetime | None = None
+    source: str = ""
+    seq: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relationship:
+    """A link from one twin to another."""
+
+    id: str
+    source: str
+    name: str
+    target: str
+    contents: Mapping[str, Value] = NOTHING
+    etag: str = ""
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwinState:
+    """One twin.
+
+    Attributes:
+        id: ``$dtId``.
+        model: DTMI of its Interface.
+        contents: Properties and components, nested; components hold their own contents and no ``$`` keys. Values of
+            bound properties are here too. No telemetry (contract state and telemetry).
+        updated: Path of a property → when it last changed (UTC). For a bound one: server side time of the change.
+        cells: Path → newest sample, for every point that a source or a derivation gives: bound properties, telemetry.
+        etag: Weak entity tag; changes with what clients write only.
+        seq: The last event that changed it.
+        changed_at: When that was (UTC).
+    """
+
+    id: str
+    model: str
+    contents: Mapping[str, Value] = NOTHING
+    updated: Mapping[tuple[str, ...], datetime] = field(default_factory=dict)
+    cells: Mapping[tuple[str, ...], Cell] = field(default_factory=dict)
+    etag: str = ""
+    seq: int = 0
+    changed_at: datetime | None = None
+
+    def value(self, path: tuple[str, ...]) -> Value:
+        """Gives the value at a path, of a cell or of the contents; None when there is none."""
+        cell = self.cells.get(path)
+        if cell is not None:
+            return cell.value
+        found: Value = dict(self.contents)
+        for segment in path:
+            if not isinstance(found, dict) or segment not in found:
+                return None
+            found = found[segment]
+        return found

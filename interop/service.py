@@ -1,0 +1,270 @@
+"""The port between the runtime and those who serve it: REST, the OPC UA server, the command line.
+
+Servers know this module and the graph's records; they never reach into the runtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from dtdl.compiler.point import PointType
+from dtdl.elements import Model
+from interop.event import Event
+from interop.graph.state import Cell, Relationship, TwinState
+from interop.values import Point, Status, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks.
+
+    Attributes:
+        actor: Recorded in the event: ``client:<subject>``, ``opcua:<user>``, ``file``.
+        request_id: The client's own id of this request; a request repeated with the same one acts once.
+    """
+
+    actor: str
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One thing that is different now, published after it is durable.
+
+    Attributes:
+        seq: Event that caused it.
+        kind: ``value`` (a cell: path and cell are set), ``twin`` (contents that clients write; path may be set),
+            ``twin-deleted``, ``relationship``, ``relationship-deleted``, ``link`` (a source's link; ``detail`` tells),
+            ``telemetry``, ``command``, ``model``.
+        twin: Whose.
+        path: Which value, if one.
+        cell: The new sample, for ``value``.
+        detail: More, by kind.
+    """
+
+    seq: int
+    kind: Literal[
+        "value", "twin", "twin-deleted", "relationship", "relationship-deleted", "link", "telemetry", "command", "model"
+    ]
+    twin: str | None
+    path: tuple[str, ...] = ()
+    cell: Cell | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The changes of one committed batch, in seq order.
+
+    ``lost`` counts batches that this subscriber missed before this one, because its bounded queue was full.
+    """
+
+    first_seq: int
+    last_seq: int
+    changes: Sequence[Change]
+    lost: int = 0
+
+
+class Subscription(Protocol):
+    """Batches from now on; a bounded queue. ``async for``, then ``close``."""
+
+    def __aiter__(self) -> AsyncIterator[Published]: ...
+
+    def close(self) -> None:
+        """Ends it; the iterator stops."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pillar:
+    """One of the three pillars of a digital twin system."""
+
+    present: bool
+    state: Literal["ok", "degraded", "down", "none"]
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a twin is.
+
+    Attributes:
+        kind: ``model`` (no source at all), ``simulation`` (behaviour, no PT), ``shadow`` (a PT, one way), ``twin``
+            (a PT, both ways), ``mega-twin`` (has parts).
+        physical, digital, connection: The pillars; ``digital`` is its model, state, history and behaviour.
+        sources: Names of the sources bound to it, with the state of their link: ``up``, ``down: why``.
+        parts: Ids of its parts; empty for a twin that is no composite.
+        degraded: Why it is not whole, by part or source; empty when it is.
+    """
+
+    kind: Literal["model", "simulation", "shadow", "twin", "mega-twin"]
+    physical: Pillar
+    digital: Pillar
+    connection: Pillar
+    sources: Mapping[str, str] = field(default_factory=dict)
+    parts: Sequence[str] = ()
+    degraded: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One past sample of one point."""
+
+    point: Point
+    value: Value
+    status: Status
+    source_time: datetime
+    server_time: datetime | None
+    recorded_at: datetime
+    seq: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceHealth:
+    """The link of one source."""
+
+    name: str
+    kind: str
+    state: Literal["opening", "up", "down", "failed"]
+    since: datetime
+    cause: str = ""
+    bound: int = 0
+    unmatched: Sequence[str] = ()
+    overflowed: int = 0
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How the whole is."""
+
+    ready: bool
+    seq: int
+    root: str
+    sources: Sequence[SourceHealth]
+    problems: Sequence[str] = ()
+
+
+class Graph(Protocol):
+    """Committed state; reading it on the loop sees one seq."""
+
+    @property
+    def seq(self) -> int:
+        """The last event that it holds."""
+        ...
+
+    @property
+    def twins(self) -> Mapping[str, TwinState]:
+        """By ``$dtId``."""
+        ...
+
+    def outgoing(self, twin: str, name: str | None = None) -> Sequence[Relationship]:
+        """Relationships that start at a twin, optionally of one name, in order of id."""
+        ...
+
+    def incoming(self, twin: str) -> Sequence[Relationship]:
+        """Relationships that end at a twin, in order of source and id."""
+        ...
+
+    def relationship(self, twin: str, relationship_id: str) -> Relationship | None:
+        """One relationship, or None."""
+        ...
+
+
+class TwinService(Protocol):
+    """Everything that a server may ask of the runtime.
+
+    Errors, all of them from dtdl.errors: TwinNotFound, PreconditionFailed, Conflict, RequestInvalid, ValueInvalid,
+    Refused, LinkDown, Expired, Overloaded. What a method returns is durable.
+    """
+
+    @property
+    def graph(self) -> Graph:
+        """Committed state."""
+        ...
+
+    @property
+    def model(self) -> Model:
+        """Every loaded definition."""
+        ...
+
+    def point_type(self, point: Point) -> PointType:
+        """DTDL's word on a point of an existing twin.
+
+        Raises:
+            TwinNotFound: No such twin, or its model has no such content.
+        """
+        ...
+
+    def points(self, twin: str) -> Sequence[PointType]:
+        """Every top-level and component value of a twin: properties, telemetry, commands, in model order."""
+        ...
+
+    async def put_twin(
+        self, twin: str, document: Mapping[str, Any], caller: Caller, *, if_match: str | None = None,
+        if_none_match: str | None = None,
+    ) -> TwinState:  # fmt: skip
+        """Creates or replaces a twin; document in the Azure form (``$metadata.$model`` required, ``$dtId`` ignored)."""
+        ...
+
+    async def patch_twin(
+        self, twin: str, operations: Sequence[Mapping[str, Any]], caller: Caller, *, if_match: str | None = None
+    ) -> TwinState:
+        """Applies RFC 6902 add, replace and remove. What is bound for writing goes to its plant first."""
+        ...
+
+    async def delete_twin(self, twin: str, caller: Caller, *, if_match: str | None = None) -> None:
+        """Deletes a twin without relationships."""
+        ...
+
+    async def put_relationship(
+        self, twin: str, relationship_id: str, document: Mapping[str, Any], caller: Caller, *,
+        if_match: str | None = None, if_none_match: str | None = None,
+    ) -> Relationship:  # fmt: skip
+        """Creates or replaces a relationship; document has ``$targetId``, ``$relationshipName`` and own properties."""
+        ...
+
+    async def delete_relationship(
+        self, twin: str, relationship_id: str, caller: Caller, *, if_match: str | None = None
+    ) -> None:
+        """Deletes a relationship."""
+        ...
+
+    async def call(self, point: Point, argument: Value, caller: Caller, *, deadline_s: float | None = None) -> Value:
+        """Runs a Command; without ``deadline_s`` the source's own deadline holds."""
+        ...
+
+    def about(self, twin: str) -> About:
+        """What a twin is, and how whole it is now."""
+        ...
+
+    async def history(
+        self, twin: str, path: tuple[str, ...] | None, start: datetime | None, end: datetime | None, *,
+        known_at: datetime | None = None, limit: int = 1000,
+    ) -> Sequence[HistoryRow]:  # fmt: skip
+        """Samples and written values of [start, end], ordered by source time, oldest first."""
+        ...
+
+    async def as_of(self, twin: str, at: datetime, *, known_at: datetime | None = None) -> TwinState:
+        """The twin as it was true at ``at`` with all that was known at ``known_at`` (default: now).
+
+        Raises:
+            TwinNotFound: It did not exist then.
+        """
+        ...
+
+    async def events(self, since_seq: int, limit: int = 1000) -> Sequence[Event]:
+        """Stored events after a sequence number."""
+        ...
+
+    def subscribe(self, *, queue: int = 1000) -> Subscription:
+        """Everything that is published from now on."""
+        ...
+
+    def health(self) -> Health:
+        """How the whole is."""
+        ...
