@@ -30,6 +30,7 @@ class Dtmi(str):
     _fragment: str
 
     def __new__(cls, text: str) -> Self:
+        """Reads a text."""
         match = _PATTERN.match(text)
         if match is None:
             raise DtmiInvalid(

@@ -36,9 +36,10 @@ class Event:
       the DTMI of the model that the result was validated with.
     - ``relationship-put``: ``{"id", "name", "target", "contents"}`` (the twin is the source end);
       ``relationship-patch`` is a put of the result. ``relationship-delete``: ``{"id"}``.
-    - ``samples``: ``{"source", "readings": [[point, value, status, source time, server time], …]}`` in the model's
-      units; ``twin`` is None. A derived batch has ``cause`` = the event that it was derived from.
-      A reading whose value failed its schema has status ``BadTypeMismatch`` and the raw value.
+    - ``samples``: ``{"source", "readings": [[point, value, status, source time, server time, "p" | "t"], …]}`` in
+      the model's units, ``p`` for a Property and ``t`` for a Telemetry; ``twin`` is None. A derived batch has
+      ``cause`` = the event that it was derived from. A reading whose value failed its schema has status
+      ``BadTypeMismatch`` and the raw value.
     - ``telemetry``: ``{"path", "value", "message", "sourceTime"}``, a telemetry message that a client published.
     - ``write`` and ``command``: ``{"phase": "requested", "points": {point: value} | "point", "argument", "request"}``,
       then
