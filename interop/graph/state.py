@@ -43,7 +43,7 @@ class Relationship:
     source: str
     name: str
     target: str
-    contents: Mapping[str, Value] = NOTHING
+    contents: Mapping[str, Value] = field(default_factory=lambda: NOTHING)
     etag: str = ""
     seq: int = 0
 
@@ -66,7 +66,7 @@ class TwinState:
 
     id: str
     model: str
-    contents: Mapping[str, Value] = NOTHING
+    contents: Mapping[str, Value] = field(default_factory=lambda: NOTHING)
     updated: Mapping[tuple[str, ...], datetime] = field(default_factory=dict)
     cells: Mapping[tuple[str, ...], Cell] = field(default_factory=dict)
     etag: str = ""

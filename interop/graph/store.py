@@ -1,0 +1,215 @@
+"""The committed graph, and the head: the committed graph with the events that wait for their commit on top."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TypeVar
+
+from interop.graph.state import Relationship, TwinState
+from interop.graph.transition import Delta
+
+_Key = tuple[str, str]
+_K = TypeVar("_K")
+
+
+class Graph:
+    """Every twin and relationship as of one seq, in memory; implements ``interop.service.Graph``.
+
+    It is changed and read on the loop only, so a reader that does not await sees one seq.
+    """
+
+    def __init__(self) -> None:
+        self._seq = 0
+        self._twins: dict[str, TwinState] = {}
+        self._outgoing: dict[str, dict[str, Relationship]] = {}
+        self._incoming: dict[str, dict[_Key, Relationship]] = {}
+        self._sources: dict[str, set[str]] = {}
+        self._sorted: dict[tuple[bool, str], tuple[Relationship, ...]] = {}
+        self._view = MappingProxyType(self._twins)
+
+    @property
+    def seq(self) -> int:
+        """The last event that it holds."""
+        return self._seq
+
+    @property
+    def twins(self) -> Mapping[str, TwinState]:
+        """By ``$dtId``; a read-only view of what is there now."""
+        return self._view
+
+    @property
+    def relationship_count(self) -> int:
+        """How many relationships there are."""
+        return sum(map(len, self._outgoing.values()))
+
+    def twin(self, twin_id: str) -> TwinState | None:
+        """One twin, or None."""
+        return self._twins.get(twin_id)
+
+    def outgoing(self, twin: str, name: str | None = None) -> Sequence[Relationship]:
+        """Relationships that start at a twin, optionally of one name, in order of id."""
+        key = (True, twin)
+        found = self._sorted.get(key)
+        if found is None:
+            there = self._outgoing.get(twin)
+            if not there:
+                return ()
+            found = self._sorted[key] = tuple(there[relationship_id] for relationship_id in sorted(there))
+        return found if name is None else [relationship for relationship in found if relationship.name == name]
+
+    def incoming(self, twin: str) -> Sequence[Relationship]:
+        """Relationships that end at a twin, in order of source and id."""
+        key = (False, twin)
+        found = self._sorted.get(key)
+        if found is None:
+            there = self._incoming.get(twin)
+            if not there:
+                return ()
+            found = self._sorted[key] = tuple(there[source] for source in sorted(there))
+        return found
+
+    def relationship(self, twin: str, relationship_id: str) -> Relationship | None:
+        """One relationship by its source twin and id, or None."""
+        return self._outgoing.get(twin, {}).get(relationship_id)
+
+    def fed_by(self, source: str) -> Collection[str]:
+        """Ids of the twins that have a cell of a source."""
+        return self._sources.get(source, ())
+
+    def install(self, *deltas: Delta, seq: int | None = None) -> None:
+        """Takes committed deltas in seq order, all of them before anyone reads again.
+
+        Args:
+            deltas: What the events of one or more commits changed.
+            seq: The last committed event, if it is later than the last delta's.
+        """
+        for delta in deltas:
+            for twin, state in delta.twins.items():
+                self._install_twin(twin, state)
+            for key, relationship in delta.relationships.items():
+                self._install_relationship(key, relationship)
+            self._seq = max(self._seq, delta.seq)
+        self._seq = max(self._seq, seq or 0)
+
+    def _install_twin(self, twin: str, state: TwinState | None) -> None:
+        before = self._twins.get(twin)
+        old = before.cells if before is not None else {}
+        new = state.cells if state is not None else {}
+        if old is not new:
+            had = {cell.source for cell in old.values()}
+            has = {cell.source for cell in new.values()}
+            for source in had - has:
+                self._sources[source].discard(twin)
+            for source in has - had:
+                self._sources.setdefault(source, set()).add(twin)
+        if state is None:
+            self._twins.pop(twin, None)
+        else:
+            self._twins[twin] = state
+
+    def _install_relationship(self, key: _Key, relationship: Relationship | None) -> None:
+        twin, relationship_id = key
+        before = self._outgoing.get(twin, {}).get(relationship_id)
+        if before is not None:
+            self._drop(self._outgoing, twin, relationship_id)
+            self._drop(self._incoming, before.target, key)
+            self._sorted.pop((False, before.target), None)
+        self._sorted.pop((True, twin), None)
+        if relationship is not None:
+            self._outgoing.setdefault(twin, {})[relationship_id] = relationship
+            self._incoming.setdefault(relationship.target, {})[key] = relationship
+            self._sorted.pop((False, relationship.target), None)
+
+    @staticmethod
+    def _drop(table: dict[str, dict[_K, Relationship]], twin: str, key: _K) -> None:
+        there = table[twin]
+        del there[key]
+        if not there:
+            del table[twin]
+
+
+class Head:
+    """The graph as it will be when every event that waits is durable; new events are validated and applied on it.
+
+    ``push`` what an event does, ``commit`` the oldest ones into the graph once they are durable, ``reset`` when a
+    commit failed: then everything that was pushed is void.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._pending: deque[Delta] = deque()
+        self._twins: dict[str, tuple[int, TwinState | None]] = {}
+        self._relationships: dict[_Key, tuple[int, Relationship | None]] = {}
+
+    @property
+    def pending(self) -> int:
+        """How many events wait."""
+        return len(self._pending)
+
+    def twin(self, twin_id: str) -> TwinState | None:
+        """The newest state, committed or not."""
+        waiting = self._twins.get(twin_id)
+        return self._graph.twin(twin_id) if waiting is None else waiting[1]
+
+    def relationship(self, twin: str, relationship_id: str) -> Relationship | None:
+        """The newest relationship, committed or not."""
+        waiting = self._relationships.get((twin, relationship_id))
+        return self._graph.relationship(twin, relationship_id) if waiting is None else waiting[1]
+
+    def outgoing(self, twin: str) -> list[Relationship]:
+        """Relationships that start at a twin, in order of id."""
+        found = {relationship.id: relationship for relationship in self._graph.outgoing(twin)}
+        for (source, relationship_id), (_, relationship) in self._relationships.items():
+            if source == twin:
+                found.pop(relationship_id, None)
+                if relationship is not None:
+                    found[relationship_id] = relationship
+        return [found[relationship_id] for relationship_id in sorted(found)]
+
+    def incoming(self, twin: str) -> list[Relationship]:
+        """Relationships that end at a twin, in order of source and id."""
+        found = {(relationship.source, relationship.id): relationship for relationship in self._graph.incoming(twin)}
+        for key, (_, relationship) in self._relationships.items():
+            found.pop(key, None)
+            if relationship is not None and relationship.target == twin:
+                found[key] = relationship
+        return [found[key] for key in sorted(found)]
+
+    def fed_by(self, source: str) -> Iterable[str]:
+        """Ids of twins that may have a cell of a source."""
+        found = set(self._graph.fed_by(source))
+        for twin, (_, state) in self._twins.items():
+            if state is not None and any(cell.source == source for cell in state.cells.values()):
+                found.add(twin)
+        return found
+
+    def push(self, delta: Delta) -> None:
+        """Takes what the newest event does."""
+        self._pending.append(delta)
+        for twin, state in delta.twins.items():
+            self._twins[twin] = (delta.seq, state)
+        for key, relationship in delta.relationships.items():
+            self._relationships[key] = (delta.seq, relationship)
+
+    def commit(self, seq: int) -> list[Delta]:
+        """Installs every delta up to a seq into the graph, and gives them."""
+        done: list[Delta] = []
+        while self._pending and self._pending[0].seq <= seq:
+            delta = self._pending.popleft()
+            done.append(delta)
+            for twin in delta.twins:
+                if self._twins[twin][0] == delta.seq:
+                    del self._twins[twin]
+            for key in delta.relationships:
+                if self._relationships[key][0] == delta.seq:
+                    del self._relationships[key]
+        self._graph.install(*done, seq=seq)
+        return done
+
+    def reset(self) -> None:
+        """Forgets everything that waits."""
+        self._pending.clear()
+        self._twins.clear()
+        self._relationships.clear()
