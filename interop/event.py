@@ -37,7 +37,8 @@ class Event:
     - ``relationship-put``: ``{"id", "name", "target", "contents"}`` (the twin is the source end);
       ``relationship-patch`` is a put of the result. ``relationship-delete``: ``{"id"}``.
     - ``samples``: ``{"source", "readings": [[point, value, status, source time, server time, "p" | "t"], …]}`` in
-      the model's units, ``p`` for a Property and ``t`` for a Telemetry; ``twin`` is None. A derived batch has
+      the model's units, ``p`` for a Property and ``t`` for a Telemetry, and a seventh item, the reason, where the
+      status needs one; ``twin`` is None. A derived batch has
       ``cause`` = the event that it was derived from. A reading whose value failed its schema has status
       ``BadTypeMismatch`` and the raw value.
     - ``telemetry``: ``{"path", "value", "message", "sourceTime"}``, a telemetry message that a client published.
@@ -47,7 +48,7 @@ class Event:
       ``request`` is the client's request id.
     - ``model``: ``{"id", "text", "action": "put" | "delete" | "decommission"}``.
     - ``link``: ``{"source", "kind", "since", "until", "cause", "count"}`` as in LinkEvent, plus what it did to values:
-      ``"status"``: the status that every value of the source now has, if it changed.
+      ``"status"`` and ``"reason"``: what every value of the source now has, if it changed.
     - ``source``: what became of a slot's source. ``note``: anything for people.
 
     Attributes:

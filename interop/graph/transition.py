@@ -262,7 +262,7 @@ def _samples(view: View, event: Event) -> Delta:
     drafts: dict[str, Draft | None] = {}
     relationships: dict[tuple[str, str], Relationship | None] = {}
     changes: list[Change] = []
-    for text, value, status, source_time, server_time, kind in event.body["readings"]:
+    for text, value, status, source_time, server_time, kind, *reason in event.body["readings"]:
         twin, path = point_of(text)
         if twin not in drafts:
             state = view.twin(twin)
@@ -272,7 +272,7 @@ def _samples(view: View, event: Event) -> Delta:
             continue
         sample = Cell(
             finite(value), status_of(status), instant(source_time) or event.recorded_at, instant(server_time), source,
-            event.seq,
+            event.seq, *reason,
         )  # fmt: skip
         cell = _read(draft, path, sample, event.recorded_at, kind)
         if cell is None:
@@ -298,7 +298,7 @@ def _read(draft: Draft, path: Path, sample: Cell, at: datetime, kind: str) -> Ce
     cell = sample
     if not replaces(sample.status, sample.value):
         kept = old.value if old is not None else value_at(draft.contents, path)[1]
-        reason = f"the source gave {sample.value!r}" if sample.status == BAD_TYPE_MISMATCH else ""
+        reason = sample.reason or (f"the source gave {sample.value!r}" if sample.status == BAD_TYPE_MISMATCH else "")
         cell = sample._replace(value=kept, reason=reason)
     elif kind == PROPERTY and path[0] != "-":
         draft.set(path, sample.value)

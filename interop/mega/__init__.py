@@ -1,0 +1,1 @@
+"""Composition: roll-ups, connections, and what a twin is."""

@@ -1,0 +1,220 @@
+"""The one path of every change: number → apply → derive → append and commit → install → publish.
+
+Everything runs on the loop except the commit. Between numbering and commit a change lives in the *head*, an overlay of the
+committed graph: the next change is validated and derived against it, while readers see only what is committed. When a
+commit fails, the head is dropped and every change that was numbered after it fails with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+from dtdl.compiler.build import Types
+from interop.ledger.port import Ledger
+
+from dtdl.errors import InteropError, ModelNotFound
+from interop.event import Draft, Event
+from interop.graph.store import Graph, Head
+from interop.graph.transition import Delta, apply
+from interop.mega.derive import CONNECTION, ROLL_UP, Derived, Deriver
+from interop.service import Change, Published
+from interop.values import Point, format_time
+
+_BOOKED = frozenset({"write", "command", "twin-put", "twin-delete", "relationship-put", "relationship-delete", "model"})
+
+
+class Queue:
+    """A subscription: a bounded queue that drops the oldest batches and says how many."""
+
+    def __init__(self, size: int, closed: Callable[[Queue], None]) -> None:
+        self._items: deque[Published] = deque()
+        self._size = size
+        self._lost = 0
+        self._wake = asyncio.Event()
+        self._open = True
+        self._closed = closed
+
+    def put(self, batch: Published) -> None:
+        """Takes a batch; never waits."""
+        if len(self._items) >= self._size:
+            self._items.popleft()
+            self._lost += 1
+        self._items.append(batch)
+        self._wake.set()
+
+    def close(self) -> None:
+        """Ends it; the iterator stops."""
+        if self._open:
+            self._open = False
+            self._wake.set()
+            self._closed(self)
+
+    async def __aiter__(self) -> AsyncIterator[Published]:
+        while self._open:
+            while self._items:
+                batch = self._items.popleft()
+                if self._lost:
+                    batch = Published(batch.first_seq, batch.last_seq, batch.changes, self._lost)
+                    self._lost = 0
+                yield batch
+            if not self._open:
+                return
+            self._wake.clear()
+            await self._wake.wait()
+
+
+class Engine:
+    """Owns the ledger, the committed graph and the head.
+
+    Args:
+        ledger: Where events become durable.
+        types: The compiled models.
+        deriver: Roll-ups and connections.
+    """
+
+    def __init__(self, ledger: Ledger, types: Types, deriver: Deriver) -> None:
+        self.ledger = ledger
+        self.types = types
+        self.graph = Graph()
+        self.head = Head(self.graph)
+        self.deriver = deriver
+        self.on_publish: list[Callable[[Sequence[Change]], None]] = []
+        self._subscriptions: list[Queue] = []
+
+    def subscribe(self, queue: int) -> Queue:
+        """Everything that is published from now on."""
+        subscription = Queue(queue, self._subscriptions.remove)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def close(self) -> None:
+        """Ends every subscription."""
+        for subscription in list(self._subscriptions):
+            subscription.close()
+
+    def submit(self, drafts: Sequence[Draft]) -> asyncio.Future[Sequence[Event]]:
+        """Takes a batch: what follows from it is derived, and all of it is committed together.
+
+        Returns:
+            A future of the batch's events; done when they are durable, installed and published.
+
+        Raises:
+            Overloaded: The ledger's queue is full.
+        """
+        done: asyncio.Future[Sequence[Event]] = asyncio.get_running_loop().create_future()
+        try:
+            events, deltas = self._number(drafts)
+            stored = [*events, *self._derive(events, deltas)]
+            durable = self.ledger.append(stored)
+        except BaseException:
+            self.head.reset()
+            raise
+
+        def landed(future: asyncio.Future[Any]) -> None:
+            error = InteropError("the ledger was closed") if future.cancelled() else future.exception()
+            if error is not None:
+                self.head.reset()
+                if not done.done():
+                    done.set_exception(error)
+                return
+            installed = self.head.commit(stored[-1].seq)
+            self._publish(stored, [change for delta in installed for change in delta.changes])
+            if not done.done():
+                done.set_result(events)
+
+        durable.add_done_callback(landed)
+        return done
+
+    async def commit(self, drafts: Sequence[Draft]) -> Sequence[Event]:
+        """Submits a batch and waits until it is durable, installed and published."""
+        return await self.submit(drafts)
+
+    async def replay(self) -> list[Event]:
+        """Rebuilds the graph from the ledger; gives the events that the caller keeps books of."""
+        kept: list[Event] = []
+        async for batch in self.ledger.replay():
+            for event in batch:
+                self.graph.install(apply(self.graph, event))
+                if event.kind in _BOOKED:
+                    kept.append(event)
+            await asyncio.sleep(0)
+        self.deriver.rebuild(self.graph)
+        return kept
+
+    def _number(self, drafts: Sequence[Draft]) -> tuple[Sequence[Event], list[Delta]]:
+        events = self.ledger.prepare(drafts)
+        deltas = []
+        for event in events:
+            delta = apply(self.head, event)
+            self.head.push(delta)
+            deltas.append(delta)
+        return events, deltas
+
+    def _derive(self, events: Sequence[Event], deltas: Sequence[Delta]) -> Sequence[Event]:
+        rebuilt = any(self._concerned(delta) for delta in deltas)
+        if rebuilt:
+            self.deriver.rebuild(self.head)
+        dirty = {point for delta in deltas for point in self._dirty(delta)}
+        found = self.deriver.derive(dirty, self.head, now=events[-1].recorded_at, everything=rebuilt)
+        drafts = [
+            Draft(
+                kind="samples",
+                twin=None,
+                actor="runtime",
+                cause=events[0].seq,
+                body={"source": kind, "readings": [derived_row(item) for item in found if item.cell.source == kind]},
+            )
+            for kind in (CONNECTION, ROLL_UP)
+            if any(item.cell.source == kind for item in found)
+        ]
+        return self._number(drafts)[0] if drafts else []
+
+    def _concerned(self, delta: Delta) -> bool:
+        if any(self.deriver.concerns(twin) for twin, _ in delta.relationships):
+            return True
+        return any(state is None or twin not in self.graph.twins for twin, state in delta.twins.items())
+
+    def _dirty(self, delta: Delta) -> set[Point]:
+        dirty: set[Point] = set()
+        for change in delta.changes:
+            if change.twin is None:
+                continue
+            if change.kind == "value":
+                dirty.add(Point(change.twin, change.path))
+            elif change.kind == "twin":
+                dirty.update(self._all_points(change.twin))
+        return dirty
+
+    def _all_points(self, twin: str) -> list[Point]:
+        state = self.head.twin(twin)
+        if state is None:
+            return []
+        try:
+            return [Point(twin, found.path) for found in self.types.points(state.model)]
+        except ModelNotFound:
+            return []
+
+    def _publish(self, stored: Sequence[Event], changes: Sequence[Change]) -> None:
+        if changes:
+            for listener in self.on_publish:
+                listener(changes)
+        batch = Published(stored[0].seq, stored[-1].seq, changes)
+        for subscription in list(self._subscriptions):
+            subscription.put(batch)
+
+
+def derived_row(item: Derived) -> list[Any]:
+    """A derived value as a ``samples`` event holds it."""
+    cell = item.cell
+    stored = [
+        str(item.point),
+        cell.value,
+        str(cell.status),
+        format_time(cell.source_time) if cell.source_time else None,
+        format_time(cell.server_time) if cell.server_time else None,
+        "p" if item.is_state else "t",
+    ]
+    return [*stored, cell.reason] if cell.reason else stored

@@ -1,0 +1,333 @@
+"""Writes and commands that reach a plant: two events each, verified, and once per client request id (contract Event)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from dtdl.errors import Conflict, Expired, InteropError, LinkDown, MegatwinError, Refused, RequestInvalid
+from interop.event import Draft, Event
+from interop.ports import Adapter, Calls, WriteResult, Writes
+from interop.runtime.engine import Engine
+from interop.runtime.link import Link, row
+from interop.service import Caller
+from interop.values import Point, Sample, Value, utc_now
+
+_REMEMBERED: Final = 10_000
+_POLL_S: Final = (0.01, 0.03, 0.06, 0.1, 0.2)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a request; kept, so that a retry gets the same answer."""
+
+    phase: Literal["done", "failed", "expired"]
+    result: Value = None
+    code: str = ""
+    detail: str = ""
+    results: Mapping[str, str] = field(default_factory=dict)
+
+    def give(self) -> Value:
+        """Gives the result, or raises what the first answer raised."""
+        if self.phase == "expired":
+            raise Expired(self.detail, action="Read the point again: the plant may have acted, late.")
+        if self.phase == "failed":
+            if self.code == "LinkDown":
+                raise LinkDown(self.detail, action="Try again when the link is up.")
+            raise Refused(
+                self.code, self.detail, action="Correct the value or the plant's state.", results=self.results
+            )
+        return self.result
+
+
+class Requests:
+    """Sends what clients ask for to plants.
+
+    Args:
+        engine: Where the two events go.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known: OrderedDict[str, tuple[Any, asyncio.Future[Outcome]]] = OrderedDict()
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def close(self) -> None:
+        """Waits for what is under way; each has a deadline."""
+        if self._running:
+            await asyncio.wait(self._running)
+
+    async def recall(self, events: Iterable[Event]) -> None:
+        """Learns the outcomes of the past; a request without one becomes expired (contract, data flow)."""
+        open_requests: dict[int, Event] = {}
+        for event in events:
+            if event.kind not in {"write", "command"}:
+                continue
+            if event.body.get("phase") == "requested":
+                open_requests[event.seq] = event
+                continue
+            first = open_requests.pop(event.cause or 0, None)
+            if first is not None:
+                self._remember(first, _outcome(event))
+        lost = [
+            _ended(event, Outcome("expired", detail="outcome unknown: megatwin stopped before the plant answered"))
+            for event in open_requests.values()
+        ]
+        if lost:
+            await self._engine.commit(lost)
+        for event in open_requests.values():
+            self._remember(
+                event, Outcome("expired", detail="outcome unknown: megatwin stopped before the plant answered")
+            )
+
+    async def write(
+        self, link: Link, values: Mapping[Point, Value], caller: Caller, *, extra: Sequence[Draft] = ()
+    ) -> None:
+        """Writes values of one twin to one plant, verified.
+
+        Args:
+            link: The plant's link.
+            values: In the model's units, in the order they are sent.
+            caller: Who asks.
+            extra: What else changes when every value is done; committed with the outcome.
+
+        Raises:
+            LinkDown: Nothing was sent.
+            Refused: The plant said no; what was written before that is recorded as done.
+            Expired: Not verified in time.
+        """
+        twin = next(iter(values)).twin
+        asked = {str(point): value for point, value in values.items()}
+        body = {"phase": "requested", "points": asked, "request": caller.request_id}
+        draft = Draft(kind="write", twin=twin, actor=caller.actor, body=body)
+
+        async def act(requested: Event) -> Outcome:
+            return await self._write(link, values, requested, extra)
+
+        await self._once(link, draft, caller, asked, act)
+
+    async def call(
+        self, link: Link, point: Point, argument: Value, caller: Caller, *, deadline_s: float | None = None
+    ) -> Value:
+        """Runs a command.
+
+        Raises:
+            LinkDown, Refused, Expired: As in write.
+        """
+        asked = {"point": str(point), "argument": argument}
+        body = {"phase": "requested", **asked, "request": caller.request_id}
+        draft = Draft(kind="command", twin=point.twin, actor=caller.actor, body=body)
+
+        async def act(requested: Event) -> Outcome:
+            return await self._call(link, point, argument, requested, deadline_s)
+
+        return await self._once(link, draft, caller, asked, act)
+
+    async def _once(self, link: Link, draft: Draft, caller: Caller, asked: Any, act: Callable[[Event], Any]) -> Value:
+        key = f"{draft.kind}:{caller.request_id}" if caller.request_id else None
+        if key and key in self._known:
+            first, future = self._known[key]
+            if first != asked:
+                raise Conflict(
+                    "RequestIdReused",
+                    f"request id {caller.request_id} was used for another request",
+                    action="Use a new id for a new request.",
+                )
+            return (await asyncio.shield(future)).give()
+        link.require_up()
+        future = asyncio.get_running_loop().create_future()
+        if key:
+            self._known[key] = (asked, future)
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        # A task of its own: a client that goes away does not stop half-way what it asked for.
+        task = asyncio.create_task(self._run(link, draft, act, future))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        try:
+            outcome: Outcome = await asyncio.shield(future)
+        except MegatwinError:
+            if key:
+                self._known.pop(key, None)
+            raise
+        if outcome.code == "LinkDown" and key:
+            self._known.pop(key, None)  # nothing was sent, so a retry may try
+        return outcome.give()
+
+    async def _run(
+        self, link: Link, draft: Draft, act: Callable[[Event], Any], future: asyncio.Future[Outcome]
+    ) -> None:
+        try:
+            async with self._locks.setdefault(link.name, asyncio.Lock()):
+                (requested, *_) = await self._engine.commit([draft])
+                outcome = await act(requested)
+        except BaseException as error:
+            if not future.done():
+                future.set_exception(error if isinstance(error, Exception) else InteropError("stopped"))
+                future.exception()
+            raise
+        if not future.done():
+            future.set_result(outcome)
+
+    async def _write(
+        self, link: Link, values: Mapping[Point, Value], requested: Event, extra: Sequence[Draft]
+    ) -> Outcome:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + link.plan.deadline_s
+        raw = [(point, link.conversions[point].raw(value)) for point, value in values.items()]
+        detail = ""
+        try:
+            adapter = link.require_up()
+            if not isinstance(adapter, Writes):
+                raise Refused("BadNotWritable", f"{link.name} takes no values")
+            async with asyncio.timeout(link.plan.deadline_s):
+                results = await adapter.write(raw, deadline_s=link.plan.deadline_s)
+        except LinkDown as error:
+            return await self._finish(requested, Outcome("failed", code="LinkDown", detail=error.message), [])
+        except Refused as error:
+            results = [WriteResult("refused", error.code, error.message) for _ in raw]
+        except (TimeoutError, Expired):
+            results = [WriteResult("unknown", detail=f"no answer within {link.plan.deadline_s:g} s") for _ in raw]
+        sent = [point for (point, _), result in zip(raw, results, strict=True) if result.outcome == "done"]
+        verified: dict[Point, Sample] = {}
+        if sent:
+            adapter = link.adapter or adapter
+            verified, detail = await _verify(link, adapter, {point: values[point] for point in sent}, deadline)
+        outcome = _judge(link, raw, results, verified, detail)
+        now = utc_now()
+        rows = [row(link.bindings[point], sample, now) for point, sample in verified.items()]
+        more: list[Draft] = []
+        if rows:
+            body = {"source": link.name, "readings": rows}
+            more.append(Draft(kind="samples", twin=None, actor=link.actor, cause=requested.seq, body=body))
+        if outcome.phase == "done":
+            more.extend(extra)
+        return await self._finish(requested, outcome, more)
+
+    async def _call(
+        self, link: Link, point: Point, argument: Value, requested: Event, deadline_s: float | None
+    ) -> Outcome:
+        limit_s = deadline_s or link.plan.deadline_s
+        try:
+            adapter = link.require_up()
+            if not isinstance(adapter, Calls):
+                raise Refused("BadMethodInvalid", f"{link.name} runs no commands")
+            async with asyncio.timeout(limit_s):
+                result = await adapter.call(point, argument, deadline_s=limit_s)
+        except LinkDown as error:
+            outcome = Outcome("failed", code="LinkDown", detail=error.message)
+        except Refused as error:
+            outcome = Outcome("failed", code=error.code, detail=error.message)
+        except (TimeoutError, Expired):
+            outcome = Outcome("expired", detail=f"{point}: {link.name} did not answer within {limit_s:g} s")
+        else:
+            outcome = Outcome("done", result)
+        return await self._finish(requested, outcome, [])
+
+    async def _finish(self, requested: Event, outcome: Outcome, more: Sequence[Draft]) -> Outcome:
+        await self._engine.commit([_ended(requested, outcome), *more])
+        return outcome
+
+    def _remember(self, first: Event, outcome: Outcome) -> None:
+        request = first.body.get("request")
+        if request is None or outcome.code == "LinkDown":
+            return
+        asked = (
+            dict(first.body["points"])
+            if first.kind == "write"
+            else {"point": first.body["point"], "argument": first.body.get("argument")}
+        )
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        future.set_result(outcome)
+        self._known[f"{first.kind}:{request}"] = (asked, future)
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+
+
+async def _verify(
+    link: Link, adapter: Adapter, asked: Mapping[Point, Value], deadline: float
+) -> tuple[dict[Point, Sample], str]:
+    """Reads back until every value is what was asked for, or the deadline has passed."""
+    loop = asyncio.get_running_loop()
+    verified: dict[Point, Sample] = {}
+    attempt = 0
+    found: Value = None
+    while True:
+        waiting = [point for point in asked if point not in verified]
+        try:
+            async with asyncio.timeout_at(max(deadline, loop.time() + 0.05)):
+                samples = await adapter.read(waiting)
+        except (TimeoutError, LinkDown) as error:
+            return verified, f"could not be read back: {error or 'no answer'}"
+        now = utc_now()
+        for point, sample in zip(waiting, samples, strict=True):
+            converted = link.conversions[point].reading(sample, now).sample
+            found = converted.value
+            if converted.status.is_good and link.conversions[point].agrees(asked[point], converted.value):
+                verified[point] = converted
+        if len(verified) == len(asked):
+            return verified, ""
+        pause = _POLL_S[min(attempt, len(_POLL_S) - 1)]
+        if loop.time() + pause >= deadline:
+            return verified, f"still reads {found!r} after {link.plan.deadline_s:g} s"
+        await asyncio.sleep(pause)
+        attempt += 1
+
+
+def _judge(
+    link: Link,
+    raw: Sequence[tuple[Point, Value]],
+    results: Sequence[WriteResult],
+    verified: Mapping[Point, Sample],
+    detail: str,
+) -> Outcome:
+    said: dict[str, str] = {}
+    refused: WriteResult | None = None
+    where = ""
+    for (point, _), result in zip(raw, results, strict=True):
+        if result.outcome == "refused":
+            said[str(point)] = f"refused {result.code}"
+            if refused is None:
+                refused, where = result, str(point)
+        elif point in verified:
+            said[str(point)] = "done"
+        else:
+            said[str(point)] = "expired"
+            detail = detail or result.detail
+    if refused is not None:
+        text = f"{link.name} refused {where}: {refused.code}" + (f" ({refused.detail})" if refused.detail else "")
+        return Outcome("failed", code=refused.code, detail=text, results=said)
+    if "expired" in said.values():
+        late = ", ".join(point for point, word in said.items() if word == "expired")
+        return Outcome("expired", detail=f"{late}: not verified in time: {detail}", results=said)
+    return Outcome("done", results=said)
+
+
+def _ended(first: Event, outcome: Outcome) -> Draft:
+    body: dict[str, Any] = {"phase": outcome.phase, "detail": outcome.detail}
+    if outcome.code:
+        body["code"] = outcome.code
+    if first.kind == "write":
+        body["results"] = dict(outcome.results)
+    else:
+        body["point"] = first.body["point"]
+        body["result"] = outcome.result
+    kind: Literal["write", "command"] = "write" if first.kind == "write" else "command"
+    return Draft(kind=kind, twin=first.twin, actor="runtime", cause=first.seq, body=body)
+
+
+def _outcome(event: Event) -> Outcome:
+    phase = event.body["phase"]
+    if phase not in {"done", "failed", "expired"}:
+        raise RequestInvalid("InvalidArgument", f"event {event.seq} has the unknown phase {phase!r}")
+    return Outcome(
+        phase,
+        event.body.get("result"),
+        event.body.get("code", ""),
+        event.body.get("detail", ""),
+        event.body.get("results", {}),
+    )

@@ -1,0 +1,491 @@
+"""Runtime: the twin service over engine, links and requests; what REST, the OPC UA server and the command line see."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn, Self
+
+from interop.ledger.sqlite import SqliteLedger
+
+from dtdl.compiler.point import PointType
+from dtdl.elements import Component, Model
+from dtdl.elements import Relationship as RelationshipType
+from dtdl.errors import Conflict, ModelNotFound, NotReady, PreconditionFailed, RequestInvalid, TwinNotFound
+from interop.config.plan import Configuration
+from interop.event import Draft, Event
+from interop.graph.document import components_of, contents_from_document, marked
+from interop.graph.patch import apply_patch
+from interop.graph.state import Relationship, TwinState
+from interop.graph.store import Graph
+from interop.mega.about import Bond, about
+from interop.mega.derive import Deriver
+from interop.ports import Binding
+from interop.runtime.engine import Engine
+from interop.runtime.link import Link, link_draft
+from interop.runtime.ownership import FILE, Books, Difference, compare
+from interop.runtime.requests import Requests
+from interop.runtime.split import Owner, split_patch, split_put
+from interop.service import About, Caller, Change, Health, HistoryRow, Subscription
+from interop.values import BAD_WAITING, LinkEvent, Point, Value, utc_now
+
+_log = logging.getLogger("megatwin.runtime")
+
+
+class Runtime:
+    """Runs a configuration: opens the ledger, applies the file, keeps the links; implements TwinService.
+
+    Args:
+        configuration: What to run.
+        apply: Whether twins and relationships that the file no longer names are removed.
+    """
+
+    def __init__(self, configuration: Configuration, *, apply: bool = False) -> None:
+        self.configuration = configuration
+        self.types = configuration.types
+        self.links: dict[str, Link] = {}
+        self.difference: Difference | None = None
+        self._apply = apply
+        self._tasks: list[asyncio.Task[None]] = []
+        self._owners: dict[str, dict[tuple[str, ...], Owner]] = {}
+        self._outputs: dict[Point, Link] = {}
+        self._bonds: dict[str, list[tuple[str, Binding]]] = {}
+        self._files = {(link.source, link.id): link for link in configuration.relationships}
+        self._is_component = components_of(configuration.model)
+
+    async def __aenter__(self) -> Self:
+        configuration = self.configuration
+        ledger = await SqliteLedger.open(configuration.data)
+        try:
+            deriver = Deriver(self.types, configuration.twins, configuration.connections)
+            self.engine = Engine(ledger, self.types, deriver)
+            self.requests = Requests(self.engine)
+            books = Books()
+            past = await self.engine.replay()
+            books.learn(past)
+            await self._apply_file(books)
+            await self.requests.recall(past)
+            await self._start_links()
+        except BaseException:
+            await self._stop_links()
+            await ledger.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.requests.close()
+        await self._stop_links()
+        self.engine.close()
+        await self.engine.ledger.close()
+
+    @property
+    def graph(self) -> Graph:
+        """Committed state."""
+        return self.engine.graph
+
+    @property
+    def model(self) -> Model:
+        """Every loaded definition."""
+        return self.configuration.model
+
+    def point_type(self, point: Point) -> PointType:
+        """DTDL's word on a point of an existing twin."""
+        state = self._twin(point.twin)
+        try:
+            return self.types.point(state.model, point.path)
+        except ModelNotFound as error:
+            raise TwinNotFound(
+                "PropertyNotFound",
+                f"{state.model} has no {'/'.join(point.path)!r}",
+                action=f"Ask GET /v1/twins/{point.twin} for its values.",
+            ) from error
+
+    def points(self, twin: str) -> Sequence[PointType]:
+        """Every top-level and component value of a twin."""
+        return self.types.points(self._twin(twin).model)
+
+    async def put_twin(
+        self,
+        twin: str,
+        document: Mapping[str, Any],
+        caller: Caller,
+        *,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
+    ) -> TwinState:
+        """Creates or replaces a twin."""
+        state = self.engine.head.twin(twin)
+        _precondition(state.etag if state else None, if_match, if_none_match, f"twin {twin}")
+        model, contents = contents_from_document(document)
+        self._require_model(model)
+        self._file_model(twin, model)
+        contents = self.types.validate_contents(model, contents)
+        written, own = split_put(state, twin, contents, self._owners_of(twin))
+        body = {"model": model, "contents": marked(model, own, self._is_component)}
+        await self._act(written, [Draft(kind="twin-put", twin=twin, actor=caller.actor, body=body)], caller)
+        return self.graph.twins[twin]
+
+    async def patch_twin(
+        self, twin: str, operations: Sequence[Mapping[str, Any]], caller: Caller, *, if_match: str | None = None
+    ) -> TwinState:
+        """Applies RFC 6902 operations; what is bound for writing goes to its plant first."""
+        state = self.engine.head.twin(twin)
+        if state is None:
+            self._no_twin(twin)
+        _precondition(state.etag, if_match, None, f"twin {twin}")
+        patched = apply_patch(state.contents, operations)
+        model = patched.model or state.model
+        self._require_model(model)
+        self._file_model(twin, model)
+        self.types.validate_contents(model, patched.contents)
+        split = split_patch(state, patched, operations, self._owners_of(twin))
+        drafts = []
+        if split.own:
+            body = {"ops": split.own, "model": model}
+            drafts.append(Draft(kind="patch", twin=twin, actor=caller.actor, body=body))
+        await self._act(split.written, drafts, caller)
+        return self.graph.twins[twin]
+
+    async def delete_twin(self, twin: str, caller: Caller, *, if_match: str | None = None) -> None:
+        """Deletes a twin without relationships."""
+        head = self.engine.head
+        state = head.twin(twin)
+        if state is None:
+            self._no_twin(twin)
+        _precondition(state.etag, if_match, None, f"twin {twin}")
+        if twin in self.configuration.twins:
+            raise self._owned(f"twin {twin}", self.configuration.twins[twin].location)
+        if head.outgoing(twin) or head.incoming(twin):
+            raise RequestInvalid(
+                "RelationshipsNotDeleted", f"{twin} still has relationships", action="Delete its relationships first."
+            )
+        await self.engine.commit([Draft(kind="twin-delete", twin=twin, actor=caller.actor, body={})])
+
+    async def put_relationship(
+        self,
+        twin: str,
+        relationship_id: str,
+        document: Mapping[str, Any],
+        caller: Caller,
+        *,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
+    ) -> Relationship:
+        """Creates or replaces a relationship."""
+        head = self.engine.head
+        state = head.twin(twin)
+        if state is None:
+            self._no_twin(twin)
+        old = head.relationship(twin, relationship_id)
+        _precondition(old.etag if old else None, if_match, if_none_match, f"relationship {relationship_id}")
+        name, target, contents = _relationship_document(document)
+        planned = self._files.get((twin, relationship_id))
+        if planned is not None and (planned.name, planned.target) != (name, target):
+            raise self._owned(f"relationship {relationship_id}", planned.location)
+        self._check_relationship(state, relationship_id, name, target)
+        contents = self.types.validate_relationship(state.model, name, contents)
+        body = {"id": relationship_id, "name": name, "target": target, "contents": contents}
+        await self.engine.commit([Draft(kind="relationship-put", twin=twin, actor=caller.actor, body=body)])
+        found = self.graph.relationship(twin, relationship_id)
+        assert found is not None
+        return found
+
+    async def delete_relationship(
+        self, twin: str, relationship_id: str, caller: Caller, *, if_match: str | None = None
+    ) -> None:
+        """Deletes a relationship."""
+        old = self.engine.head.relationship(twin, relationship_id)
+        if old is None:
+            raise TwinNotFound(
+                "RelationshipNotFound",
+                f"{twin} has no relationship {relationship_id}",
+                action="Ask for its relationships.",
+            )
+        _precondition(old.etag, if_match, None, f"relationship {relationship_id}")
+        planned = self._files.get((twin, relationship_id))
+        if planned is not None:
+            raise self._owned(f"relationship {relationship_id}", planned.location)
+        body = {"id": relationship_id}
+        await self.engine.commit([Draft(kind="relationship-delete", twin=twin, actor=caller.actor, body=body)])
+
+    async def call(self, point: Point, argument: Value, caller: Caller, *, deadline_s: float | None = None) -> Value:
+        """Runs a Command."""
+        found = self.point_type(point)
+        if not found.is_command:
+            raise TwinNotFound(
+                "CommandNotFound", f"{'/'.join(point.path)!r} of {found.model} is no Command", action="Call a Command."
+            )
+        link = next((link for link in self.links.values() if point in link.bindings), None)
+        if link is None:
+            raise RequestInvalid(
+                "CommandNotBound",
+                f"{point} is bound to no source",
+                action="Bind it under `commands:` in the file.",
+            )
+        if found.schema is not None:
+            argument = found.check(argument)
+        elif argument is not None:
+            raise RequestInvalid("InvalidArgument", f"{point} takes no argument", action="Send an empty body.")
+        return await self.requests.call(link, point, argument, caller, deadline_s=deadline_s)
+
+    def about(self, twin: str) -> About:
+        """What a twin is, and how whole it is now."""
+        return self._about(twin, frozenset())
+
+    async def history(
+        self,
+        twin: str,
+        path: tuple[str, ...] | None,
+        start: datetime | None,
+        end: datetime | None,
+        *,
+        known_at: datetime | None = None,
+        limit: int = 1000,
+    ) -> Sequence[HistoryRow]:
+        """Samples and written values of [start, end], oldest first."""
+        rows = await self.engine.ledger.history(twin, path, start, end, known_at=known_at, limit=limit)
+        if not rows:
+            self._twin(twin)
+        return rows
+
+    async def as_of(self, twin: str, at: datetime, *, known_at: datetime | None = None) -> TwinState:
+        """The twin as it was true at a time."""
+        state = await self.engine.ledger.as_of(twin, at, known_at=known_at)
+        if state is None:
+            raise TwinNotFound(
+                "DigitalTwinNotFound", f"there was no twin {twin!r} at {at.isoformat()}", action="Ask for a later time."
+            )
+        return state
+
+    async def events(self, since_seq: int, limit: int = 1000) -> Sequence[Event]:
+        """Stored events after a sequence number."""
+        return await self.engine.ledger.events(since_seq, limit)
+
+    def subscribe(self, *, queue: int = 1000) -> Subscription:
+        """Everything that is published from now on."""
+        return self.engine.subscribe(queue)
+
+    def health(self) -> Health:
+        """How the whole is."""
+        sources = [link.health() for link in self.links.values()]
+        problems = [text for link in self.links.values() for text in link.now.problems.values()]
+        ready = all(link.now.state != "opening" for link in self.links.values())
+        return Health(
+            ready=ready, seq=self.graph.seq, root=self.engine.ledger.root(), sources=sources, problems=problems
+        )
+
+    async def wait_until_up(self, timeout_s: float) -> None:
+        """Waits until every source is up.
+
+        Raises:
+            NotReady: They are not, in time; the message names them.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                while any(link.now.state != "up" for link in self.links.values()):
+                    await asyncio.sleep(0.02)
+        except TimeoutError as error:
+            late = ", ".join(
+                f"{name}: {link.now.cause or link.now.state}"
+                for name, link in self.links.items()
+                if link.now.state != "up"
+            )
+            raise NotReady(
+                f"not up after {timeout_s:g} s: {late}", action="Start the plants, or wait longer."
+            ) from error
+
+    async def _apply_file(self, books: Books) -> None:
+        difference = compare(self.configuration, self.graph, books)
+        self.difference = difference
+        drafts = [*difference.drafts, *(difference.removals if self._apply else [])]
+        if drafts:
+            await self.engine.commit(drafts)
+
+    async def _start_links(self) -> None:
+        for plan in self.configuration.sources.values():
+            Path(plan.source.state_dir).mkdir(parents=True, exist_ok=True)
+            link = Link(plan, self.engine.submit, self._current)
+            self.links[plan.name] = link
+            for binding in plan.source.bindings:
+                self._bonds.setdefault(binding.point.twin, []).append((plan.name, binding))
+        self._own_points()
+        waiting = [
+            link_draft(
+                LinkEvent(name, "down", utc_now(), cause="starting"),
+                "runtime",
+                BAD_WAITING,
+                f"{name}: not yet connected",
+            )
+            for name in self.links
+            if self.graph.fed_by(name)
+        ]
+        if waiting:
+            await self.engine.commit(waiting)
+        self.engine.on_publish.append(self._forward)
+        self._tasks = [asyncio.create_task(link.run(), name=f"link {name}") for name, link in self.links.items()]
+
+    def _own_points(self) -> None:
+        for name, link in self.links.items():
+            for point, binding in link.bindings.items():
+                if binding.type.is_state and link.directions[point] != "out":
+                    owner = Owner(name, "write" if binding.write else "read")
+                    self._owners.setdefault(point.twin, {})[point.path] = owner
+            for point in link.taken:
+                self._outputs[point] = link
+
+    async def _stop_links(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    def _forward(self, changes: Sequence[Change]) -> None:
+        """Hands what behaviours take to them, once it is durable; a value that is bad is held, not sent."""
+        for change in changes:
+            if change.twin is None:
+                continue
+            if change.kind == "value":
+                link = self._outputs.get(Point(change.twin, change.path))
+                if link and change.cell and not change.cell.status.is_bad:
+                    link.forward(Point(change.twin, change.path), change.cell.value)
+            elif change.kind == "twin":
+                for point, link in self._outputs.items():
+                    if point.twin == change.twin and (value := self._current(point)) is not None:
+                        link.forward(point, value)
+
+    def _current(self, point: Point) -> Value:
+        state = self.graph.twins.get(point.twin)
+        if state is None:
+            return None
+        cell = state.cells.get(point.path)
+        return None if cell is not None and cell.status.is_bad else state.value(point.path)
+
+    async def _act(self, written: Mapping[Point, Value], drafts: Sequence[Draft], caller: Caller) -> None:
+        if not written:
+            if drafts:
+                await self.engine.commit(drafts)
+            return
+        links = {self._owners[point.twin][point.path].source for point in written}
+        if len(links) > 1:
+            raise RequestInvalid(
+                "MultiplePlants",
+                f"one request writes to {len(links)} plants: {', '.join(sorted(links))}",
+                action="Send one request for each plant.",
+            )
+        await self.requests.write(self.links[links.pop()], written, caller, extra=drafts)
+
+    def _owners_of(self, twin: str) -> dict[tuple[str, ...], Owner]:
+        owners = dict(self._owners.get(twin, {}))
+        for point, kind in self.engine.deriver.targets.items():
+            if point.twin == twin:
+                owners[point.path] = Owner(kind, "read")
+        return owners
+
+    def _about(self, twin: str, above: frozenset[str]) -> About:
+        state = self._twin(twin)
+        bonds: list[Bond] = []
+        for name in dict.fromkeys(name for name, _ in self._bonds.get(twin, ())):
+            link = self.links[name]
+            own = [binding for source, binding in self._bonds[twin] if source == name]
+            bonds.append(
+                Bond(
+                    name,
+                    link.plan.adapter.plant,
+                    any(link.directions[binding.point] != "out" and not binding.type.is_command for binding in own),
+                    any(binding.write or link.directions[binding.point] != "in" for binding in own),
+                    link.now.state == "up",
+                    link.now.cause,
+                )
+            )
+        parts: dict[str, About | None] = {
+            part: self._about(part, above | {twin}) if part in self.graph.twins and part not in above else None
+            for part in self.engine.deriver.parts(self.graph, twin)
+        }
+        return about(state, bonds, parts)
+
+    def _twin(self, twin: str) -> TwinState:
+        state = self.graph.twins.get(twin)
+        if state is None:
+            self._no_twin(twin)
+        return state
+
+    def _no_twin(self, twin: str) -> NoReturn:
+        raise TwinNotFound("DigitalTwinNotFound", f"there is no twin {twin!r}", action="List them: GET /v1/twins")
+
+    def _require_model(self, model: str) -> None:
+        if model not in self.types:
+            raise RequestInvalid(
+                "ModelNotFound",
+                f"no Interface {model} is loaded",
+                action="Add its file to `models:` of the megatwin.yaml.",
+            )
+
+    def _file_model(self, twin: str, model: str) -> None:
+        plan = self.configuration.twins.get(twin)
+        if plan is not None and plan.model != model:
+            raise self._owned(f"the model of twin {twin}", plan.location)
+
+    def _owned(self, what: str, location: object) -> Conflict:
+        return Conflict("OwnedByFile", f"{what} is owned by {location or FILE}", action="Change the file instead.")
+
+    def _check_relationship(self, state: TwinState, relationship_id: str, name: str, target: str) -> None:
+        try:
+            found: RelationshipType = self.types.relationship(state.model, name)
+        except ModelNotFound as error:
+            raise RequestInvalid(
+                "ValidationFailed", f"{state.model} has no Relationship {name!r}", action="Use one that the model has."
+            ) from error
+        if target == state.id:
+            raise RequestInvalid(
+                "OperationNotAllowed", f"{state.id} cannot be related to itself", action="Name another twin."
+            )
+        other = self.engine.head.twin(target)
+        if other is None:
+            raise TwinNotFound("DigitalTwinNotFound", f"there is no twin {target!r}", action="Create the target first.")
+        if found.target and not self.types.is_a(other.model, found.target):
+            raise RequestInvalid(
+                "ValidationFailed",
+                f"{name} of {state.model} leads to {found.target}; {target} is a {other.model}",
+                action="Name a twin of that model.",
+            )
+        limit = found.max_multiplicity
+        same = [
+            link for link in self.engine.head.outgoing(state.id) if link.name == name and link.id != relationship_id
+        ]
+        if limit is not None and len(same) >= limit:
+            raise RequestInvalid(
+                "ValidationFailed",
+                f"{state.id} has {len(same)} {name} already; at most {limit}",
+                action="Delete one first.",
+            )
+
+
+def _precondition(etag: str | None, if_match: str | None, if_none_match: str | None, what: str) -> None:
+    if if_none_match == "*" and etag is not None:
+        raise PreconditionFailed(
+            "PreconditionFailed", f"{what} exists", action="Leave If-None-Match out to replace it."
+        )
+    if if_match is not None and if_match != "*" and if_match != etag:
+        raise PreconditionFailed(
+            "PreconditionFailed", f"{what} has the ETag {etag}, not {if_match}", action="Read it again and decide anew."
+        )
+
+
+def _relationship_document(document: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
+    name, target = document.get("$relationshipName"), document.get("$targetId")
+    if not isinstance(name, str) or not isinstance(target, str):
+        raise RequestInvalid(
+            "InvalidArgument", "the relationship lacks $relationshipName or $targetId", action="Give both as texts."
+        )
+    return name, target, {key: value for key, value in document.items() if not key.startswith("$")}
+
+
+def component_names(model: Model, dtmi: str) -> list[str]:
+    """Names of the components of an Interface."""
+    return [name for name, found in model.interface(dtmi).contents.items() if isinstance(found, Component)]
