@@ -134,8 +134,8 @@ class Adapter(ABC):
         settings: Pydantic model of ``sources.<name>``; merged into megatwin.schema.json.
         address: Pydantic model (frozen, extra forbidden) of the long form of one entry under ``map:``, without the keys
             ``scale``, ``offset``, ``unit``, ``write`` and ``standby``, which are Binding's. If it has a field ``at``,
-            that takes the ``at:`` of the bind group. If it has a field ``auto``, the adapter understands ``auto: true``,
-            and the field takes the path of DTDL names to look for.
+            that takes the ``at:`` of the bind group. If it has a field ``auto``, the adapter understands
+            ``auto: true``, and the field takes the path of DTDL names to look for.
         short: Name of the field of ``address`` that takes the short form: ``temperature: ran:Temp``.
         plant: Whether a write reaches something real, and so takes the two events of contract Event.
     """

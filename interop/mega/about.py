@@ -1,4 +1,4 @@
-"""What a twin is: its kind, its three pillars, and what is missing (rows of the concept: model, simulation, shadow, twin)."""
+"""What a twin is (model, simulation, shadow, twin, mega-twin), its three pillars, and what is missing."""
 
 from __future__ import annotations
 

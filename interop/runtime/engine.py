@@ -1,8 +1,8 @@
 """The one path of every change: number → apply → derive → append and commit → install → publish.
 
-Everything runs on the loop except the commit. Between numbering and commit a change lives in the *head*, an overlay of the
-committed graph: the next change is validated and derived against it, while readers see only what is committed. When a
-commit fails, the head is dropped and every change that was numbered after it fails with it.
+Everything runs on the loop except the commit. Between numbering and commit a change lives in the *head*, an overlay of
+the committed graph: the next change is validated and derived against it, while readers see only what is committed.
+When a commit fails, the head is dropped and every change that was numbered after it fails with it.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from dtdl.compiler.build import Types
-from interop.ledger.port import Ledger
 
 from dtdl.errors import InteropError, ModelNotFound
 from interop.event import Draft, Event
 from interop.graph.store import Graph, Head
 from interop.graph.transition import Delta, apply
+from interop.ledger.port import Ledger
 from interop.mega.derive import CONNECTION, ROLL_UP, Derived, Deriver
 from interop.service import Change, Published
 from interop.values import Point, format_time
@@ -35,7 +35,7 @@ class Queue:
         self._lost = 0
         self._wake = asyncio.Event()
         self._open = True
-        self._closed = closed
+        self._on_close = closed
 
     def put(self, batch: Published) -> None:
         """Takes a batch; never waits."""
@@ -49,8 +49,9 @@ class Queue:
         """Ends it; the iterator stops."""
         if self._open:
             self._open = False
+            self._items.clear()
             self._wake.set()
-            self._closed(self)
+            self._on_close(self)
 
     async def __aiter__(self) -> AsyncIterator[Published]:
         while self._open:
@@ -60,8 +61,6 @@ class Queue:
                     batch = Published(batch.first_seq, batch.last_seq, batch.changes, self._lost)
                     self._lost = 0
                 yield batch
-            if not self._open:
-                return
             self._wake.clear()
             await self._wake.wait()
 

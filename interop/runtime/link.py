@@ -70,6 +70,7 @@ class Link:
         self._in_flight: set[asyncio.Future[Any]] = set()
         self._outbox: dict[Point, Value] = {}
         self._outbox_filled = asyncio.Event()
+        self.up = asyncio.Event()
         self.bindings: dict[Point, Binding] = {binding.point: binding for binding in plan.source.bindings}
         self.directions: dict[Point, Direction] = {
             point: plan.adapter.direction(plan.source, binding) for point, binding in self.bindings.items()
@@ -143,7 +144,7 @@ class Link:
                 cause = "the source ended"
             except MegatwinError as error:
                 cause = str(error)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - an adapter's bug must not stop the other links
                 _log.exception("source %s failed", self.name)
                 cause = f"{type(error).__name__}: {error}"
             finally:
@@ -247,6 +248,7 @@ class Link:
             elif binding.write and not binding.type.is_command and description.direction == "in":
                 self.now.problems[point] = f"{point}: the file says write, {self.name} does not allow it"
         self.now.state, self.now.since, self.now.cause = "up", event.since, ""
+        self.up.set()
         await self._post(link_draft(event, self.actor))
         if lost:
             await self._post(
@@ -261,6 +263,7 @@ class Link:
         if self.now.state == state and self.now.cause == event.cause:
             return
         self.now.state, self.now.since, self.now.cause = state, event.since, event.cause
+        self.up.clear()
         self._submit_quietly(link_draft(event, self.actor, BAD_NO_COMMUNICATION, f"{self.name}: {event.cause}"))
 
     def _noted(self, event: LinkEvent) -> None:

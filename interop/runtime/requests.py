@@ -1,4 +1,4 @@
-"""Writes and commands that reach a plant: two events each, verified, and once per client request id (contract Event)."""
+"""Writes and commands that reach a plant: two events each, verified, once per client request id (contract Event)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from dtdl.errors import Conflict, Expired, InteropError, LinkDown, MegatwinError, Refused, RequestInvalid
+from dtdl.errors import Conflict, Expired, InteropError, LinkDown, MegatwinError, Refused, RequestInvalid, ValueInvalid
 from interop.event import Draft, Event
 from interop.ports import Adapter, Calls, WriteResult, Writes
 from interop.runtime.engine import Engine
@@ -181,11 +181,9 @@ class Requests:
         raw = [(point, link.conversions[point].raw(value)) for point, value in values.items()]
         detail = ""
         try:
-            adapter = link.require_up()
-            if not isinstance(adapter, Writes):
-                raise Refused("BadNotWritable", f"{link.name} takes no values")
+            adapter, writer = _writer(link)
             async with asyncio.timeout(link.plan.deadline_s):
-                results = await adapter.write(raw, deadline_s=link.plan.deadline_s)
+                results = await writer.write(raw, deadline_s=link.plan.deadline_s)
         except LinkDown as error:
             return await self._finish(requested, Outcome("failed", code="LinkDown", detail=error.message), [])
         except Refused as error:
@@ -213,11 +211,9 @@ class Requests:
     ) -> Outcome:
         limit_s = deadline_s or link.plan.deadline_s
         try:
-            adapter = link.require_up()
-            if not isinstance(adapter, Calls):
-                raise Refused("BadMethodInvalid", f"{link.name} runs no commands")
+            caller = _caller(link)
             async with asyncio.timeout(limit_s):
-                result = await adapter.call(point, argument, deadline_s=limit_s)
+                result = await caller.call(point, argument, deadline_s=limit_s)
         except LinkDown as error:
             outcome = Outcome("failed", code="LinkDown", detail=error.message)
         except Refused as error:
@@ -225,7 +221,7 @@ class Requests:
         except (TimeoutError, Expired):
             outcome = Outcome("expired", detail=f"{point}: {link.name} did not answer within {limit_s:g} s")
         else:
-            outcome = Outcome("done", result)
+            outcome = _answered(link, point, result)
         return await self._finish(requested, outcome, [])
 
     async def _finish(self, requested: Event, outcome: Outcome, more: Sequence[Draft]) -> Outcome:
@@ -246,6 +242,20 @@ class Requests:
         self._known[f"{first.kind}:{request}"] = (asked, future)
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
+
+
+def _writer(link: Link) -> tuple[Adapter, Writes]:
+    adapter = link.require_up()
+    if not isinstance(adapter, Writes):
+        raise Refused("BadNotWritable", f"{link.name} takes no values")
+    return adapter, adapter
+
+
+def _caller(link: Link) -> Calls:
+    adapter = link.require_up()
+    if not isinstance(adapter, Calls):
+        raise Refused("BadMethodInvalid", f"{link.name} runs no commands")
+    return adapter
 
 
 async def _verify(
@@ -305,6 +315,17 @@ def _judge(
         late = ", ".join(point for point, word in said.items() if word == "expired")
         return Outcome("expired", detail=f"{late}: not verified in time: {detail}", results=said)
     return Outcome("done", results=said)
+
+
+def _answered(link: Link, point: Point, result: Value) -> Outcome:
+    check = link.bindings[point].type.check_response
+    if check is None:
+        return Outcome("done", result)
+    try:
+        return Outcome("done", check(result))
+    except ValueInvalid as error:
+        text = f"{point}: {link.name} ran it and answered {result!r}: {error.diagnostics[0].cause}"
+        return Outcome("failed", result, "BadTypeMismatch", text)
 
 
 def _ended(first: Event, outcome: Outcome) -> Draft:

@@ -6,11 +6,8 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
-
-from interop.ledger.sqlite import SqliteLedger
 
 from dtdl.compiler.point import PointType
 from dtdl.elements import Component, Model
@@ -22,6 +19,7 @@ from interop.graph.document import components_of, contents_from_document, marked
 from interop.graph.patch import apply_patch
 from interop.graph.state import Relationship, TwinState
 from interop.graph.store import Graph
+from interop.ledger.sqlite import SqliteLedger
 from interop.mega.about import Bond, about
 from interop.mega.derive import Deriver
 from interop.ports import Binding
@@ -288,8 +286,8 @@ class Runtime:
         """
         try:
             async with asyncio.timeout(timeout_s):
-                while any(link.now.state != "up" for link in self.links.values()):
-                    await asyncio.sleep(0.02)
+                for link in self.links.values():
+                    await link.up.wait()
         except TimeoutError as error:
             late = ", ".join(
                 f"{name}: {link.now.cause or link.now.state}"
@@ -309,7 +307,6 @@ class Runtime:
 
     async def _start_links(self) -> None:
         for plan in self.configuration.sources.values():
-            Path(plan.source.state_dir).mkdir(parents=True, exist_ok=True)
             link = Link(plan, self.engine.submit, self._current)
             self.links[plan.name] = link
             for binding in plan.source.bindings:
@@ -471,7 +468,7 @@ def _precondition(etag: str | None, if_match: str | None, if_none_match: str | N
         raise PreconditionFailed(
             "PreconditionFailed", f"{what} exists", action="Leave If-None-Match out to replace it."
         )
-    if if_match is not None and if_match != "*" and if_match != etag:
+    if if_match not in {None, "*", etag}:
         raise PreconditionFailed(
             "PreconditionFailed", f"{what} has the ETag {etag}, not {if_match}", action="Read it again and decide anew."
         )

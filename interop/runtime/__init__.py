@@ -1,0 +1,1 @@
+"""Starts and stops it all: engine, links, requests, servers."""
