@@ -1,0 +1,152 @@
+"""Findings: what is wrong with a value, as diagnostics; the one place where pydantic's errors become ours."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NoReturn
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from dtdl.compiler.values import FORMS, INTEGERS
+from dtdl.diagnostic import Diagnostic
+from dtdl.errors import ValueInvalid
+
+WRONG_TYPE: Final = "MT101"
+OUT_OF_RANGE: Final = "MT102"
+WRONG_FORM: Final = "MT103"
+UNKNOWN_NAME: Final = "MT104"
+MISSING: Final = "MT105"
+NOT_A_CHOICE: Final = "MT106"
+NULL: Final = "MT107"
+
+RULES: Final = {
+    WRONG_TYPE: "A value is of another JSON type than its schema.",
+    OUT_OF_RANGE: "A number is outside the range of its schema.",
+    WRONG_FORM: "A text does not have the form of its schema.",
+    UNKNOWN_NAME: "A name that the definition does not have.",
+    MISSING: "A required value is missing.",
+    NOT_A_CHOICE: "A value is none of those of its Enum.",
+    NULL: "null stands where a value is meant; a value that is not known is left out.",
+}
+"""Rule → what it says."""
+
+_SHOWN = 80
+
+_TYPES: Final = {
+    "int_type": "an integer", "int_from_float": "an integer", "float_type": "a number", "bool_type": "true or false",
+    "string_type": "a text", "string_sub_type": "a text", "list_type": "a JSON array", "dict_type": "a JSON object",
+    "model_type": "a JSON object", "model_attributes_type": "a JSON object", "mapping_type": "a JSON object",
+}  # fmt: skip
+_BOUNDS: Final = {"greater_than_equal": ("ge", "at least"), "less_than_equal": ("le", "at most")}
+
+
+def shown(value: Any) -> str:
+    """Gives a value as short JSON text."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def path_text(path: Iterable[str | int]) -> str:
+    """Gives a path as text, its parts joined by ``/``."""
+    return "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def finding(rule: str, cause: str, action: str, *, model: str, path: Iterable[str | int], value: Any) -> Diagnostic:
+    """Makes the diagnostic of one bad value."""
+    where = path_text(path)
+    return Diagnostic(
+        rule=rule,
+        cause=f"{where}: {cause}" if where else cause,
+        action=action,
+        primary_id=model,
+        property_name=where or None,
+        value=shown(value),
+    )
+
+
+def refuse(kind: str, value: Any, *, model: str, path: Sequence[str | int]) -> NoReturn:
+    """Refuses a value that is not of a primitive schema.
+
+    Raises:
+        ValueInvalid: Always.
+    """
+    form, example = FORMS[kind]
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if value is None:
+        rule, cause = NULL, "null is not a value."
+    elif number and (kind in ("Float", "Double") or (kind in INTEGERS and isinstance(value, int))):
+        rule, cause = OUT_OF_RANGE, f"{shown(value)} is not {form}."
+    elif isinstance(value, str) and kind in _TEXT_FORMS:
+        rule, cause = WRONG_FORM, f"{shown(value)} is not {form}."
+    else:
+        rule, cause = WRONG_TYPE, f"{shown(value)} is not {form}."
+    raise ValueInvalid(
+        [finding(rule, cause, f"Give {form}, such as {example}.", model=model, path=path, value=value)]
+    ) from None
+
+
+_TEXT_FORMS: Final = frozenset({"Date", "DateTime", "Time", "Duration", "Decimal", "Uuid", "Bytes"})
+
+
+def invalid(
+    error: ValidationError, *, model: str, path: Sequence[str | int] = (), names: Iterable[str] = ()
+) -> ValueInvalid:
+    """Makes one ValueInvalid of all that pydantic found.
+
+    Args:
+        error: What pydantic raised.
+        model: DTMI that the value was checked against.
+        path: Where the checked value stands in the twin.
+        names: Names that are allowed at the top of the checked value, for did-you-mean.
+    """
+    known = [name for name in names if not name.startswith("$")]
+    return ValueInvalid(
+        [_translate(found, model, path, known) for found in error.errors(include_url=False, include_context=True)]
+    )
+
+
+def _translate(found: ErrorDetails, model: str, path: Sequence[str | int], names: list[str]) -> Diagnostic:
+    where = [*path, *(part for part in found["loc"] if part != "[key]")]
+    rule, cause, action = _words(found, names)
+    return finding(rule, cause, action, model=model, path=where, value=found["input"])
+
+
+def _words(found: ErrorDetails, names: list[str]) -> tuple[str, str, str]:
+    kind, value = found["type"], found["input"]
+    if kind == "missing":
+        return MISSING, "is required and missing.", "Add it."
+    if kind == "extra_forbidden":
+        return UNKNOWN_NAME, "the definition has no such content.", _near(str(found["loc"][-1]), names)
+    if value is None:
+        return NULL, "null is not a value.", "Leave it out, or give a value."
+    if kind in _TYPES:
+        return WRONG_TYPE, f"{shown(value)} is not {_TYPES[kind]}.", f"Give {_TYPES[kind]}."
+    return _value_words(kind, value, found.get("ctx", {}), found["msg"])
+
+
+def _value_words(kind: str, value: Any, context: dict[str, Any], message: str) -> tuple[str, str, str]:
+    """Words for a value of the right JSON type."""
+    if kind in _BOUNDS:
+        key, word = _BOUNDS[kind]
+        return OUT_OF_RANGE, f"{shown(value)} is out of range.", f"Give a number that is {word} {context[key]}."
+    if kind == "finite_number":
+        return OUT_OF_RANGE, f"{value} is not a finite number.", "Give a finite number, or leave it out."
+    if kind == "dtdl_form":
+        form, example = FORMS[context["kind"]]
+        return WRONG_FORM, f"{shown(value)} is not {form}.", f"Give {form}, such as {example}."
+    if kind == "literal_error":
+        return NOT_A_CHOICE, f"{shown(value)} is not a value of the Enum.", f"Give {context['expected']}."
+    return WRONG_TYPE, f"{shown(value)}: {message}.", "Correct it as the schema says."
+
+
+def _near(name: str, names: list[str]) -> str:
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean {close[0]}?"
+    return f"It has {', '.join(sorted(names)[:12])}." if names else "Take it out."

@@ -1,0 +1,86 @@
+"""Twin, Record and Link: the base classes of every compiled class, live or written to a file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dtdl.compiler.values import Maybe, String
+
+
+class Record(BaseModel):
+    """A value of an Object schema: named members, each of which may be left out; other keys are refused."""
+
+    model_config = ConfigDict(
+        extra="forbid", protected_namespaces=(), validate_by_name=True, validate_by_alias=True, defer_build=True
+    )
+    __dtmi__: ClassVar[str] = ""
+
+    @classmethod
+    def model_validate(cls, obj: Any, *, by_name: bool | None = False, **options: Any) -> Self:
+        """Validates JSON values; keys are DTDL names, where the constructor takes Python names.
+
+        Args:
+            obj: What JSON gave.
+            by_name: Whether Python names are taken as well.
+            options: As pydantic's.
+
+        Raises:
+            pydantic.ValidationError: It does not follow the definition.
+        """
+        return super().model_validate(obj, by_name=by_name, by_alias=True, **options)
+
+    @classmethod
+    def model_validate_json(
+        cls, json_data: str | bytes | bytearray, *, by_name: bool | None = False, **options: Any
+    ) -> Self:
+        """Validates JSON text; as ``model_validate``.
+
+        Args:
+            json_data: The text.
+            by_name: Whether Python names are taken as well.
+            options: As pydantic's.
+
+        Raises:
+            pydantic.ValidationError: It is not JSON, or does not follow the definition.
+        """
+        return super().model_validate_json(json_data, by_name=by_name, by_alias=True, **options)
+
+    def document(self) -> dict[str, Any]:
+        """Gives what was set, as JSON values under DTDL names."""
+        return self.model_dump(by_alias=True, exclude_unset=True)
+
+
+class Twin(Record):
+    """A twin, or a component of one, in the Azure form: contents by name beside ``$dtId``, ``$etag``, ``$metadata``.
+
+    Attributes:
+        dt_id: ``$dtId``.
+        etag: ``$etag``.
+        metadata: ``$metadata``.
+    """
+
+    dt_id: Annotated[Maybe[String], Field(alias="$dtId")] = None
+    etag: Annotated[Maybe[String], Field(alias="$etag")] = None
+    metadata: Annotated[Maybe[dict[str, Any]], Field(alias="$metadata")] = None
+
+
+class Link(Record):
+    """A relationship in the Azure form: its own properties beside ``$relationshipId``, ``$targetId`` and so on.
+
+    Attributes:
+        relationship_id: ``$relationshipId``.
+        relationship_name: ``$relationshipName``.
+        source_id: ``$sourceId``.
+        target_id: ``$targetId``.
+        etag: ``$etag``.
+        metadata: ``$metadata``.
+    """
+
+    relationship_id: Annotated[Maybe[String], Field(alias="$relationshipId")] = None
+    relationship_name: Annotated[Maybe[String], Field(alias="$relationshipName")] = None
+    source_id: Annotated[Maybe[String], Field(alias="$sourceId")] = None
+    target_id: Annotated[Maybe[String], Field(alias="$targetId")] = None
+    etag: Annotated[Maybe[String], Field(alias="$etag")] = None
+    metadata: Annotated[Maybe[dict[str, Any]], Field(alias="$metadata")] = None
