@@ -132,6 +132,15 @@ def bare(contents: Mapping[str, Value]) -> dict[str, Value]:
     return {name: bare_value(value) for name, value in contents.items() if not name.startswith("$")}
 
 
+def patched_model(body: Mapping[str, Any]) -> str | None:
+    """The DTMI of the model after a patch, from the body of its event; None: it stays."""
+    model: str | None = body.get("model")
+    for op in body["ops"]:
+        if op["path"] == "/$metadata/$model":
+            model = model or op["value"]
+    return model
+
+
 def touches(one: Path, other: Path) -> bool:
     """Whether one path is the other, or is above or below it."""
     return all(a == b for a, b in zip(one, other, strict=False))
@@ -219,7 +228,7 @@ def _patch(view: View, event: Event) -> Delta:
     patched = replay_patch(before.contents, event.body["ops"])
     draft = Draft(before)
     draft.contents = patched.contents
-    draft.model = event.body.get("model") or patched.model or before.model
+    draft.model = patched_model(event.body) or before.model
     for path in patched.paths:
         draft.cells = {p: cell for p, cell in draft.cells.items() if not touches(p, path)}
         draft.updated = {p: at for p, at in draft.updated.items() if p[: len(path)] != path}

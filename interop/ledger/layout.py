@@ -1,0 +1,114 @@
+"""The tables of the SQLite ledger, and how values and times stand in them.
+
+``event``, ``tile`` and ``head`` are the record; everything else is an index that can be made again from it:
+
+- ``version``: the events that set a twin's contents. ``base`` is the seq from which samples count: the twin's creation
+  or its last change of model. ``fold`` is what the contents come to there, written now and then, so that reading a twin
+  as of a time never replays more than a few patches.
+- ``sample``: one row for each reading, by point and source time.
+- ``link``: the events that turned the values of a source.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from interop.graph.transition import finite
+from interop.values import Value
+
+DATABASE_NAME: Final = "ledger.sqlite3"
+APPLICATION_ID: Final = 0x4D54574E
+LAYOUT_VERSION: Final = 1
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_INT64: Final = 1 << 63
+
+IS_PROPERTY: Final = 1
+HAS_VALUE: Final = 2
+"""Bits of ``sample.flags``: part of the twin's state; has a value that may take the place of the one before."""
+
+TABLES: Final = """
+CREATE TABLE event (
+    seq INTEGER PRIMARY KEY, recorded INTEGER NOT NULL, kind TEXT NOT NULL, twin TEXT,
+    leaf BLOB NOT NULL, stored BLOB NOT NULL
+) STRICT;
+CREATE TABLE tile (
+    level INTEGER NOT NULL, number INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (level, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL, root BLOB NOT NULL) STRICT;
+CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE point (
+    id INTEGER PRIMARY KEY, twin TEXT NOT NULL, path TEXT NOT NULL, UNIQUE (twin, path)
+) STRICT;
+CREATE TABLE version (
+    twin TEXT NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, base INTEGER NOT NULL, model TEXT NOT NULL,
+    since INTEGER NOT NULL, fold BLOB, PRIMARY KEY (twin, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE sample (
+    point INTEGER NOT NULL, at INTEGER NOT NULL, seq INTEGER NOT NULL, n INTEGER NOT NULL, flags INTEGER NOT NULL,
+    status INTEGER, source INTEGER NOT NULL, server INTEGER, value ANY, PRIMARY KEY (point, at, seq, n)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE link (
+    source TEXT NOT NULL, seq INTEGER NOT NULL, since INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY (source, seq)
+) STRICT, WITHOUT ROWID;
+"""
+"""``sample.status`` is NULL for Good; times are microseconds since 1970 (UTC)."""
+
+
+def micros(instant: datetime) -> int:
+    """Microseconds since 1970."""
+    return (instant - EPOCH) // _MICROSECOND
+
+
+def from_micros(count: int) -> datetime:
+    """The instant of a number of microseconds since 1970."""
+    return EPOCH + timedelta(microseconds=count)
+
+
+def to_column(value: Value) -> Any:
+    """Gives a JSON value as SQLite stores it: numbers and texts natively, everything else as JSON in a BLOB."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return finite(value)
+    if isinstance(value, int) and not isinstance(value, bool) and -_INT64 <= value < _INT64:
+        return value
+    return orjson.dumps(value)
+
+
+def from_column(stored: Any) -> Value:
+    """Reads what ``to_column`` gave."""
+    value: Value = orjson.loads(stored) if isinstance(stored, bytes) else stored
+    return value
+
+
+def connect(folder: Path, *, writer: bool) -> sqlite3.Connection:
+    """Opens a connection; each is used by one thread at a time.
+
+    WAL with ``synchronous=FULL``: a commit returns after fdatasync of the log. Only the writer may write.
+    """
+    connection = sqlite3.connect(
+        f"file:{_quote(folder / DATABASE_NAME)}?mode={'rwc' if writer else 'ro'}",
+        uri=True, isolation_level=None, check_same_thread=False, timeout=10.0, cached_statements=256,
+    )  # fmt: skip
+    try:
+        if writer:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        connection.execute(f"PRAGMA cache_size = {-65_536 if writer else -16_384}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _quote(path: Path) -> str:
+    """Escapes a path for an SQLite URI."""
+    return str(path.resolve()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

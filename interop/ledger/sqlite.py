@@ -1,0 +1,254 @@
+"""SqliteLedger: the ledger in one SQLite file, written by one thread and read by a few."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Final, Self, TypeVar
+
+from dtdl.errors import DataCorrupt, InputUnreadable, InteropError, MegatwinError, Overloaded, RequestInvalid
+from interop.event import Draft, Event
+from interop.graph.state import TwinState
+from interop.ledger.layout import connect, from_micros
+from interop.ledger.lock import FolderLock
+from interop.ledger.merkle import Frontier, leaf_hash
+from interop.ledger.port import Append, Ledger
+from interop.ledger.reader import Reader
+from interop.ledger.store import Store
+from interop.ledger.verify import verify_file
+from interop.ledger.writer import Batch, Writer
+from interop.service import HistoryRow
+from interop.values import utc_now
+
+READERS: Final = 2
+SLICE: Final = 1_000
+"""Events in a slice of a replay."""
+MAX_WAITING: Final = 64 * 1024 * 1024
+"""Bytes that may wait for the writer; beyond it appends are refused."""
+
+_T = TypeVar("_T")
+
+
+class SqliteLedger(Ledger):
+    """One SQLite database in a folder: WAL, ``synchronous=FULL``, group commit, an exclusive lock on the folder."""
+
+    def __init__(self, folder: Path, lock: FolderLock, store: Store, loop: asyncio.AbstractEventLoop) -> None:
+        """Use ``open``."""
+        self._folder = folder
+        self._lock = lock
+        self._size = store.frontier.size
+        self._root = store.frontier.root()
+        self._last = from_micros(store.recorded)
+        self._next = self._size + 1
+        self._epoch = 0
+        self._waiting: deque[tuple[Append, int]] = deque()
+        self._waiting_bytes = 0
+        self._prepared: tuple[Sequence[Event], list[bytes]] = ((), [])
+        self._closed = False
+        self._dead: MegatwinError | None = None
+        self._idle: SimpleQueue[Reader] = SimpleQueue()
+        for _ in range(READERS):
+            self._idle.put(Reader(connect(folder, writer=False)))
+        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="ledger-reader")
+        self._writer = Writer(store, loop, self._committed, self._failed)
+        self._writer.start()
+
+    @classmethod
+    async def open(cls, folder: Path) -> Self:
+        """Opens the ledger of a folder, and makes it if there is none.
+
+        Raises:
+            DataLocked: Another process has it; names the process.
+            DataCorrupt: Its end is torn, or it contradicts its hashes.
+            InputUnreadable: The folder cannot be used.
+        """
+        loop = asyncio.get_running_loop()
+        lock, store = await loop.run_in_executor(None, _open, folder)
+        return cls(folder, lock, store, loop)
+
+    @property
+    def size(self) -> int:
+        """How many events are durable."""
+        return self._size
+
+    def root(self) -> str:
+        """Hex of the Merkle tree head over the durable events."""
+        return self._root.hex()
+
+    def prepare(self, drafts: Sequence[Draft]) -> Sequence[Event]:
+        """Numbers, times and encodes; see the port."""
+        # One microsecond of steps back is as much as a clock may do; time as recorded stands still meanwhile.
+        now = max(utc_now(), self._last)
+        numbers: dict[int, int] = {}
+        events: list[Event] = []
+        for seq, draft in enumerate(drafts, start=self._next):
+            cause = draft.cause
+            if isinstance(cause, Draft):
+                if id(cause) not in numbers:
+                    raise InteropError(f"the cause of a {draft.kind} event does not stand before it in the same append")
+                cause = numbers[id(cause)]
+            numbers[id(draft)] = seq
+            events.append(
+                Event(
+                    seq=seq, kind=draft.kind, twin=draft.twin, recorded_at=now, actor=draft.actor, cause=cause,
+                    body=draft.body,
+                )
+            )  # fmt: skip
+        prepared = tuple(events)
+        self._prepared = (prepared, [_encode(event) for event in events])
+        return prepared
+
+    def append(self, drafts: Sequence[Draft] | Sequence[Event]) -> Append:
+        """Numbers and queues; see the port."""
+        if self._closed or self._dead is not None:
+            raise self._dead or InteropError("the ledger is closed")
+        if drafts is not self._prepared[0]:
+            if any(isinstance(draft, Event) for draft in drafts):
+                raise InteropError("prepared events must be the ones that prepare() gave last")
+            drafts = self.prepare([draft for draft in drafts if isinstance(draft, Draft)])
+        events, encoded = self._prepared
+        self._prepared = ((), [])
+        future = Append(events)
+        if not events:
+            future.set_result(events)
+            return future
+        size = sum(map(len, encoded))
+        if self._waiting and self._waiting_bytes + size > MAX_WAITING:
+            raise Overloaded(
+                f"{self._waiting_bytes} bytes of events wait for the disk", action="Try again when they are written."
+            )
+        self._next += len(events)
+        self._last = events[-1].recorded_at
+        self._waiting.append((future, size))
+        self._waiting_bytes += size
+        self._writer.submit(Batch(self._epoch, list(zip(events, encoded, strict=True))))
+        return future
+
+    async def events(self, since_seq: int, limit: int) -> Sequence[Event]:
+        """Durable events after a seq."""
+        return await self._read(lambda reader: reader.events(since_seq, limit))
+
+    async def history(
+        self, twin: str, path: tuple[str, ...] | None, start: datetime | None, end: datetime | None, *,
+        known_at: datetime | None = None, limit: int = 1000,
+    ) -> Sequence[HistoryRow]:  # fmt: skip
+        """Samples and written values by true time; see the port."""
+        return await self._read(lambda reader: reader.history(twin, path, (start, end), known_at, limit))
+
+    async def as_of(self, twin: str, at: datetime, *, known_at: datetime | None = None) -> TwinState | None:
+        """A twin as of a time; see the port."""
+        return await self._read(lambda reader: reader.as_of(twin, at, known_at))
+
+    async def replay(self) -> AsyncIterator[Sequence[Event]]:
+        """Every durable event, checked; see the port."""
+        size, root = self._size, self._root
+        frontier = Frontier()
+        while frontier.size < size:
+            since, limit = frontier.size, min(SLICE, size - frontier.size)
+            rows = await self._read(lambda reader, since=since, limit=limit: reader.stored(since, limit))  # type: ignore[misc] # mypy cannot type defaults of a lambda
+            yield _checked(rows, frontier, limit)
+        if frontier.root() != root:
+            raise DataCorrupt(
+                f"the root over {size} events is not the stored one", action="Run: megatwin ledger verify DATA"
+            )
+
+    async def verify(self) -> list[str]:
+        """Checks everything that is stored; see the port."""
+        return await asyncio.get_running_loop().run_in_executor(None, verify_file, self._folder)
+
+    async def close(self) -> None:
+        """Writes what waits, then closes; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._writer.stop()
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._writer.join)
+        # What the writer reported last is on the loop already; let it run, so that no future is left waiting.
+        await asyncio.sleep(0)
+        await loop.run_in_executor(None, self._threads.shutdown)
+        while not self._idle.empty():
+            self._idle.get().close()
+        self._lock.release()
+
+    async def _read(self, query: Callable[[Reader], _T]) -> _T:
+        def run() -> _T:
+            reader = self._idle.get()
+            try:
+                return query(reader)
+            finally:
+                self._idle.put(reader)
+
+        if self._closed:
+            raise InteropError("the ledger is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+
+    def _committed(self, batches: int, size: int, root: bytes) -> None:
+        """On the loop: what became durable."""
+        self._size, self._root = size, root
+        for _ in range(batches):
+            future, waited = self._waiting.popleft()
+            self._waiting_bytes -= waited
+            if not future.done():
+                future.set_result(future.events)
+
+    def _failed(self, error: MegatwinError) -> None:
+        """On the loop: nothing that waits was or will be stored."""
+        self._epoch += 1
+        self._next = self._size + 1
+        self._prepared = ((), [])
+        waiting, self._waiting, self._waiting_bytes = self._waiting, deque(), 0
+        if not self._writer.is_alive():
+            self._dead = error
+        if self.on_reset is not None:
+            self.on_reset(error)
+        for future, _ in waiting:
+            if not future.done():
+                future.set_exception(error)
+
+
+def _open(folder: Path) -> tuple[FolderLock, Store]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputUnreadable(
+            f"the data folder {folder} cannot be made: {error.strerror}", action="Give a folder that can be written."
+        ) from error
+    lock = FolderLock(folder)
+    lock.acquire()
+    try:
+        return lock, Store(folder)
+    except MegatwinError:
+        lock.release()
+        raise
+
+
+def _encode(event: Event) -> bytes:
+    try:
+        return event.encode()
+    except TypeError as error:
+        raise RequestInvalid(
+            "InvalidArgument", f"a {event.kind} event cannot be written as JSON: {error}",
+            action="Send values that JSON has; integers within 64 bits.",
+        ) from error  # fmt: skip
+
+
+def _checked(rows: Sequence[tuple[int, bytes, bytes]], frontier: Frontier, count: int) -> list[Event]:
+    """Decodes a slice, each event against its number and hash."""
+    events: list[Event] = []
+    for seq, leaf, stored in rows:
+        expected = frontier.size + 1
+        if seq != expected or leaf_hash(stored) != leaf:
+            raise DataCorrupt(
+                f"event {expected} is missing or contradicts its hash", action="Run: megatwin ledger verify DATA"
+            )
+        frontier.add(leaf)
+        events.append(Event.decode(stored))
+    if len(events) != count:
+        raise DataCorrupt(f"event {frontier.size + 1} is missing", action="Run: megatwin ledger verify DATA")
+    return events
