@@ -165,7 +165,7 @@ Secret = Annotated[
 ExistingFile = Annotated[
     str, BeforeValidator(_text), AfterValidator(_existing_file), WithJsonSchema({"type": "string", "format": "path"})
 ]
-"""A path, relative to the folder of the file, or ``env:NAME`` that holds one; comes as text: ``Path(source.base, text)``.
+"""A path, relative to the folder of the file, or ``env:NAME`` that holds one. It comes as text: ``Path(base, text)``.
 A missing file is a finding when the validation context has ``base``; it does when megatwin.yaml is read."""
 
 
