@@ -126,9 +126,11 @@ def _list(value: Any) -> Any:
 class ConnectionEntry(Section):
     """A value that follows others."""
 
-    from_: Annotated[list[PointText], BeforeValidator(_list), Field(min_length=1)] = Field(
-        description="The point, or the points, that it follows."
-    )
+    from_: Annotated[
+        list[PointText],
+        BeforeValidator(_list, json_schema_input_type=PointText | Annotated[list[PointText], Field(min_length=1)]),
+        Field(min_length=1),
+    ] = Field(description="The point, or the points, that it follows.")
     to: PointText = Field(description="The point that follows.")
     combine: Combine = Field("sum", description="How several become one.")
 
@@ -158,7 +160,9 @@ class ServeSection(Section):
     """What is served, and where. Only addresses of this machine are served."""
 
     http: HostAndPort | None = Field(None, description="REST: HOST:PORT.")
-    opcua: Annotated[OpcUaServe | None, BeforeValidator(_opcua)] = Field(None, description="OPC UA: HOST:PORT.")
+    opcua: Annotated[OpcUaServe | None, BeforeValidator(_opcua, json_schema_input_type=HostAndPort | OpcUaServe)] = (
+        Field(None, description="OPC UA: HOST:PORT.")
+    )
 
 
 class File(Section):
@@ -169,8 +173,8 @@ class File(Section):
 
     megatwin: Literal[1] = Field(description="Version of this format.")
     name: Text | None = Field(None, description="Name of the whole; that of the folder without it.")
-    models: Annotated[list[SkipValidation[Text]], BeforeValidator(_list)] = Field(
-        default_factory=list, description="Folders and files of DTDL; library:NAME is a shipped folder."
+    models: Annotated[list[SkipValidation[Text]], BeforeValidator(_list, json_schema_input_type=Text | list[Text])] = (
+        Field(default_factory=list, description="Folders and files of DTDL; library:NAME is a shipped folder.")
     )
     data: Text = Field(".megatwin", description="Folder of the ledger, certificates and locks.")
     sources: dict[SourceName, dict[str, Any]] = Field(

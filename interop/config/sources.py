@@ -68,12 +68,10 @@ def _settings(project: Project, draft: SourceDraft, adapter: type[Adapter], raw:
         place = Place(project.document, (*path, "defaults"), project.findings, context)
         shared = {key: value for key, value in defaults.items() if key in COMMON}
         draft.defaults = validate(SourceDefaults, shared, place) or SourceDefaults()
-        rest = {key: value for key, value in defaults.items() if key not in COMMON}
-        if rest or not shared:
-            own["defaults"] = rest
-        else:
-            del own["defaults"]
-        if "defaults" in own and "defaults" not in keys_at(adapter.settings, ()):
+        known = keys_at(adapter.settings, ("defaults",))
+        rest = {key: value for key, value in defaults.items() if key not in COMMON or key in known}
+        own["defaults"] = rest
+        if "defaults" not in keys_at(adapter.settings, ()):
             del own["defaults"]
             for key in rest:
                 location = project.document.key((*path, "defaults", key))
