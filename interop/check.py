@@ -1,0 +1,146 @@
+"""The one check of every kind of file: DTDL, megatwin.yaml, FMUs; what belongs together is checked together."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+import dtdl
+from dtdl.diagnostic import Diagnostic
+from dtdl.errors import InputUnreadable
+from interop.config.findings import Findings
+from interop.config.resolve import read_project
+from interop.config.schema import FILE_NAME
+
+Kind: TypeAlias = Literal["dtdl", "configuration", "fmu"]
+
+_SUFFIXES: Final[dict[str, Kind]] = {
+    ".json": "dtdl",
+    ".jsonl": "dtdl",
+    ".yaml": "configuration",
+    ".yml": "configuration",
+    ".fmu": "fmu",
+}
+_SKIPPED_FOLDERS: Final = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
+_CONFIGURATION: Final = re.compile(rb"^\xef?\xbb?\xbf?[\"']?megatwin[\"']?\s*:", re.MULTILINE)
+_DTDL: Final = re.compile(rb'"@(?:context|type|id)"')
+_PEEK: Final = 4 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Checked:
+    """What was checked, and what was found.
+
+    Attributes:
+        files: Names of the files, as given or as found in a given folder.
+        skipped: Names of files in given folders that are of a kind that is checked but hold something else.
+        diagnostics: By file, line and column.
+    """
+
+    files: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+
+def check(paths: Sequence[str | os.PathLike[str]], *, strict: bool = False) -> Checked:
+    """Checks files and all files in folders.
+
+    The DTDL that a configuration names is checked with it; all other DTDL is checked as one set.
+
+    Args:
+        paths: Files and folders.
+        strict: Refuse undefined extensions in DTDL.
+
+    Raises:
+        InputUnreadable: A path is missing or may not be read, is of no kind that is checked, or a folder holds
+            nothing to check.
+    """
+    checked = Checked()
+    chosen: dict[Kind, dict[Path, Path]] = {"dtdl": {}, "configuration": {}, "fmu": {}}
+    for given in paths:
+        path = Path(given)
+        for file, kind in _in_folder(path, checked) if path.is_dir() else [(path, _kind_of(path))]:
+            chosen[kind].setdefault(file.resolve(), file)
+    findings = Findings()
+    named = _check_configurations(chosen["configuration"].values(), checked, findings)
+    loose = [file for real, file in chosen["dtdl"].items() if real not in named]
+    if loose:
+        checked.files += map(str, loose)
+        findings.extend(dtdl.check(loose, allow_undefined="never" if strict else "default"))
+    for file in chosen["fmu"].values():
+        checked.files.append(str(file))
+        findings.extend(_check_fmu(file))
+    checked.diagnostics = findings.ordered()
+    return checked
+
+
+def _kind_of(path: Path) -> Kind:
+    if not path.exists():
+        raise InputUnreadable(f"{path} does not exist", action="Correct the path.")
+    kind = _SUFFIXES.get(path.suffix.lower())
+    if kind is None:
+        known = ", ".join(_SUFFIXES)
+        raise InputUnreadable(f"{path} is of no kind that can be checked", action=f"Name files that end in {known}.")
+    return kind
+
+
+def _in_folder(folder: Path, checked: Checked) -> Iterable[tuple[Path, Kind]]:
+    found = False
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED_FOLDERS)
+        for name in sorted(files):
+            path = Path(place, name)
+            kind = _SUFFIXES.get(path.suffix.lower())
+            if kind is None or name.startswith("."):
+                continue
+            if _is_of_kind(path, kind):
+                found = True
+                yield path, kind
+            else:
+                checked.skipped.append(str(path))
+    if not found:
+        raise InputUnreadable(
+            f"the folder {folder} holds no DTDL, no {FILE_NAME} and no FMU", action="Name another folder."
+        )
+
+
+def _is_of_kind(path: Path, kind: Kind) -> bool:
+    """Whether a file in a folder is what its suffix may mean; one that cannot be read at all counts, to be reported."""
+    if kind == "fmu" or path.name == FILE_NAME:
+        return True
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(_PEEK)
+    except OSError as error:
+        raise InputUnreadable(f"{path} cannot be read: {error.strerror}", action="Correct its permissions.") from error
+    if kind == "configuration":
+        return bool(_CONFIGURATION.search(head))
+    if path.suffix.lower() == ".jsonl" or _DTDL.search(head):
+        return True
+    try:
+        json.loads(head)
+    except ValueError:
+        return True
+    return False
+
+
+def _check_configurations(files: Iterable[Path], checked: Checked, findings: Findings) -> set[Path]:
+    named: set[Path] = set()
+    for file in files:
+        checked.files.append(str(file))
+        project, found = read_project(file)
+        findings.extend(found)
+        for model in project.model_files if project else ():
+            if model.resolve() not in named:
+                checked.files.append(str(model))
+            named.add(model.resolve())
+    return named
+
+
+def _check_fmu(file: Path) -> list[Diagnostic]:
+    return []

@@ -1,0 +1,266 @@
+"""``bind:`` of each twin to Bindings: names looked up in the model, addresses validated by the adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dtdl.units import convertible, parse_unit, unit
+from pydantic import BaseModel
+
+from dtdl.compiler.point import PointType
+from dtdl.errors import UnitUnknown
+from interop.config.document import KeyPath
+from interop.config.findings import did_you_mean
+from interop.config.project import Project, SourceDraft
+from interop.config.schema import BindGroup, MapEntry
+from interop.config.validation import Place, validate
+from interop.ports import Adapter, Binding, Calls, Source, Writes
+from interop.values import Point
+
+ENTRY_KEYS: Final = tuple(field.alias or name for name, field in MapEntry.model_fields.items())
+"""Keys of a long entry under ``map:`` that are not the adapter's."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """One source under one twin's ``bind:``."""
+
+    project: Project
+    twin: str
+    source: SourceDraft
+    entry: BindGroup
+
+    @property
+    def path(self) -> KeyPath:
+        return ("twins", self.twin, "bind", self.source.name)
+
+
+def read_bindings(project: Project) -> None:
+    """Reads every ``bind:`` into the bindings of its sources; those by ``auto`` last, for what is left."""
+    groups: list[_Group] = []
+    for twin, entry in project.file.twins.items():
+        for name, bind in entry.bind.items():
+            source = project.sources.get(name)
+            if source is None:
+                location = project.document.key(("twins", twin, "bind", name))
+                guess = did_you_mean(name, project.sources, otherwise="Add it under sources:.")
+                project.findings.add("MT132", location, f"the source {name!r} is not known", action=guess, value=name)
+                continue
+            source.used = True
+            groups.append(_Group(project, twin, source, bind))
+    for group in groups:
+        _explicit(group)
+    for group in groups:
+        if group.entry.auto:
+            _auto(group)
+    for name, draft in project.sources.items():
+        if not draft.used:
+            project.findings.add("MT133", project.document.key(("sources", name)), f"nothing is bound to {name!r}")
+
+
+def _explicit(group: _Group) -> None:
+    adapter = group.source.adapter
+    if group.entry.at is not None and adapter is not None and "at" not in adapter.address.model_fields:
+        location = group.project.document.key((*group.path, "at"))
+        group.project.findings.add("MT106", location, f"a source of kind {adapter.kind} takes no at:")
+    for text, raw in group.entry.map.items():
+        path = (*group.path, "map", text)
+        found = group.project.find(group.twin, text, path)
+        if found is not None and found.is_command:
+            _wrong_section(group, path, f"{text!r} is a Command", "Bind it under commands:.")
+            found = None
+        _bind(group, path, found, raw)
+    for text, raw in group.entry.commands.items():
+        path = (*group.path, "commands", text)
+        found = group.project.find(group.twin, text, path)
+        if found is not None and not found.is_command:
+            _wrong_section(group, path, f"{text!r} is a {found.content.kind}, not a Command", "Bind it under map:.")
+            found = None
+        if adapter is not None and not issubclass(adapter, Calls):
+            location = group.project.document.key(path)
+            group.project.findings.add("MT149", location, f"a source of kind {adapter.kind} cannot run commands")
+        _bind(group, path, found, raw)
+
+
+def _wrong_section(group: _Group, path: KeyPath, cause: str, action: str) -> None:
+    group.project.findings.add("MT140", group.project.document.key(path), cause, action=action)
+
+
+def _bind(group: _Group, path: KeyPath, found: PointType | None, raw: Any) -> None:
+    """Validates one entry whether or not the model has its name; binds it when both are right."""
+    project = group.project
+    entry: MapEntry | None = MapEntry()
+    address = raw
+    if isinstance(raw, dict):
+        shared = {key: value for key, value in raw.items() if key in ENTRY_KEYS}
+        address = {key: value for key, value in raw.items() if key not in ENTRY_KEYS}
+        entry = validate(MapEntry, shared, Place(project.document, path, project.findings))
+    target = _address(group, path, address)
+    if entry is None or found is None:
+        return
+    _check_entry(group, path, found, entry)
+    if target is None:
+        return
+    group.source.bindings.append(
+        Binding(
+            point=Point(group.twin, found.path), type=found, address=target, write=entry.write or found.is_command,
+            unit=_unit_name(entry.unit), scale=entry.scale, offset=entry.offset,
+            standby=entry.standby or group.entry.standby, location=project.document.at(path),
+        )
+    )  # fmt: skip
+
+
+def _address(group: _Group, path: KeyPath, raw: Any) -> BaseModel | None:
+    adapter = group.source.adapter
+    if adapter is None:
+        return None
+    value = dict(raw) if isinstance(raw, dict) else {adapter.short: raw}
+    moved: dict[KeyPath, KeyPath] = {}
+    if group.entry.at is not None and "at" in adapter.address.model_fields and "at" not in value:
+        value["at"] = group.entry.at
+        moved[("at",)] = (*group.path, "at")
+    if not isinstance(raw, dict):
+        moved[(adapter.short,)] = path
+    project = group.project
+    context = {"base": str(project.base)}
+    before = len(project.findings)
+    place = Place(project.document, path, project.findings, context, moved, {(): ENTRY_KEYS})
+    found = validate(adapter.address, value, place)
+    return found if len(project.findings) == before else None
+
+
+def _check_entry(group: _Group, path: KeyPath, found: PointType, entry: MapEntry) -> None:
+    project, adapter = group.project, group.source.adapter
+    if entry.write and not found.writable:
+        kind = found.content.kind
+        why = "is not writable: true in the model" if kind == "Property" else f"is a {kind}, which nobody writes"
+        project.findings.add(
+            "MT141", project.document.at((*path, "write")), f"{path[-1]!r} {why}", primary_id=found.content.id,
+            property_name=str(path[-1]),
+        )  # fmt: skip
+    elif entry.write and adapter is not None and not issubclass(adapter, Writes):
+        location = project.document.at((*path, "write"))
+        project.findings.add("MT142", location, f"a source of kind {adapter.kind} takes no values")
+    if found.is_command or not found.is_number:
+        for key in ("scale", "offset", "unit"):
+            if project.raw((*path, key)) is not None:
+                location = project.document.key((*path, key))
+                project.findings.add("MT147", location, f"{path[-1]!r} is no number, so it has no {key}")
+    elif entry.unit is not None:
+        check_unit(project, entry.unit, found, (*path, "unit"))
+
+
+def check_unit(project: Project, text: str, target: PointType, at: KeyPath) -> None:
+    """The unit that the file gives must be one that converts to that of the model."""
+    location = project.document.at(at)
+    try:
+        given = parse_unit(text)
+    except UnitUnknown as error:
+        project.findings.add("MT144", location, error.message, action=error.action, value=text)
+        return
+    if target.unit is None:
+        cause = f"the unit {text} cannot be converted, since {'/'.join(target.path)!r} has no unit in the model"
+        project.findings.add("MT143", location, cause, value=text)
+    elif not convertible(given, unit(target.unit)):
+        cause = f"{text} cannot be converted to {target.unit}, the unit of {'/'.join(target.path)!r} in the model"
+        project.findings.add("MT143", location, cause, value=text, restriction=target.unit)
+
+
+def _unit_name(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        return parse_unit(text).name
+    except UnitUnknown:
+        return None
+
+
+def _auto(group: _Group) -> None:
+    """Binds what the file names nowhere: explicit bindings, roll-ups and connections come before ``auto``."""
+    project, adapter = group.project, group.source.adapter
+    location = project.document.key((*group.path, "auto"))
+    if adapter is None:
+        return
+    if "auto" not in adapter.address.model_fields:
+        project.findings.add("MT148", location, f"a source of kind {adapter.kind} has no names to match")
+        return
+    interface = project.interface(group.twin)
+    if interface is None or project.types is None:
+        return
+    taken = _taken(group)
+    for found in project.types.points(interface.id):
+        if any(_overlap(found.path, path) for path in taken):
+            continue
+        if found.is_command and not issubclass(adapter, Calls):
+            continue
+        address = _auto_address(group, adapter, found.path)
+        if address is None:
+            return
+        group.source.bindings.append(
+            Binding(
+                point=Point(group.twin, found.path), type=found, address=address, auto=True,
+                write=found.is_command or (found.writable and issubclass(adapter, Writes)),
+                standby=group.entry.standby, location=location,
+            )
+        )  # fmt: skip
+
+
+def _auto_address(group: _Group, adapter: type[Adapter], path: tuple[str, ...]) -> BaseModel | None:
+    value: dict[str, Any] = {"auto": path}
+    moved: Mapping[KeyPath, KeyPath] = {("auto",): (*group.path, "auto"), ("at",): (*group.path, "at")}
+    if group.entry.at is not None and "at" in adapter.address.model_fields:
+        value["at"] = group.entry.at
+    before = len(group.project.findings)
+    place = Place(group.project.document, group.path, group.project.findings, None, moved)
+    found = validate(adapter.address, value, place)
+    return found if len(group.project.findings) == before else None
+
+
+def _taken(group: _Group) -> set[tuple[str, ...]]:
+    project, twin = group.project, group.twin
+    taken = {
+        binding.point.path
+        for source in project.sources.values()
+        for binding in source.bindings
+        if binding.point.twin == twin and not binding.auto and (source is group.source or not binding.standby)
+    }
+    taken |= {roll_up.target.path for roll_up in project.roll_ups.get(twin, ())}
+    return taken | {wire.target.path for wire in project.connections if wire.target.twin == twin}
+
+
+def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    return one[: len(other)] == other or other[: len(one)] == one
+
+
+def overlap(one: Point, other: Point) -> bool:
+    """Whether two points are the same, or one is a member of the other."""
+    return one.twin == other.twin and _overlap(one.path, other.path)
+
+
+def check_adapters(project: Project) -> None:
+    """Asks each adapter for its own findings, and which way each binding goes."""
+    for draft in project.sources.values():
+        if draft.adapter is None or draft.settings is None:
+            continue
+        source = opened_with(project, draft)
+        project.findings.extend(draft.adapter.check(source), default=project.document.key(("sources", draft.name)))
+        for binding in draft.bindings:
+            direction = draft.adapter.direction(source, binding)
+            draft.directions[binding.point] = direction
+            if binding.write and not binding.type.is_command and direction == "in" and not binding.auto:
+                cause = f"{draft.name!r} only gives {binding.point}"
+                project.findings.add("MT142", binding.location, cause)
+
+
+def opened_with(project: Project, draft: SourceDraft) -> Source:
+    """Gives what the adapter is opened with; standby bindings are left out."""
+    data = project.base / project.file.data
+    return Source(
+        name=draft.name,
+        settings=draft.settings,
+        bindings=tuple(binding for binding in draft.bindings if not binding.standby),
+        base=str(project.base),
+        state_dir=str(data / "sources" / draft.name),
+    )
