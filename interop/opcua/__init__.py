@@ -1,1 +1,1 @@
-"""OPC UA: the client that binds physical twins, and the server that shows twins. The only package that imports asyncua."""
+"""OPC UA: the client of physical twins and the server that shows twins. Only this package imports asyncua."""

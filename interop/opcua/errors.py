@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from asyncua import ua
+from asyncua.common.utils import NotEnoughData
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError, UaStructParsingError
 
 from dtdl.errors import InteropError, LinkDown, Refused, Unreachable, Untrusted
@@ -25,9 +25,9 @@ _TRUST: Final = frozenset(
 _IDENTITY: Final = frozenset({"BadIdentityTokenInvalid", "BadIdentityTokenRejected", "BadUserAccessDenied"})
 _LINK: Final = frozenset(
     {
-        "BadConnectionClosed", "BadCommunicationError", "BadNotConnected", "BadNoCommunication", "BadSecureChannelClosed",
-        "BadSecureChannelIdInvalid", "BadServerHalted", "BadServerNotConnected", "BadSessionClosed",
-        "BadSessionIdInvalid", "BadSessionNotActivated", "BadShutdown", "BadTimeout", "BadRequestTimeout",
+        "BadConnectionClosed", "BadCommunicationError", "BadNotConnected", "BadNoCommunication",
+        "BadSecureChannelClosed", "BadSecureChannelIdInvalid", "BadServerHalted", "BadServerNotConnected",
+        "BadSessionClosed", "BadSessionIdInvalid", "BadSessionNotActivated", "BadShutdown", "BadTimeout", "BadRequestTimeout",
     }
 )  # fmt: skip
 
@@ -54,7 +54,7 @@ def translated(what: str, *, connecting: bool = False) -> Iterator[None]:
     except TimeoutError as error:
         kind = Unreachable if connecting else LinkDown
         raise kind(f"{what}: no answer in time", action="Check that the plant runs and is reachable.") from error
-    except (OSError, UaStructParsingError, struct.error, ua.utils.NotEnoughData) as error:
+    except (OSError, UaStructParsingError, struct.error, NotEnoughData) as error:
         kind = Unreachable if connecting else LinkDown
         raise kind(
             f"{what}: {str(error) or type(error).__name__}", action="Check that the plant runs and is reachable."

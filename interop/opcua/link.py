@@ -13,7 +13,7 @@ from typing import Final
 
 from asyncua import ua
 
-from dtdl.errors import Expired, InteropError, LinkDown, Refused
+from dtdl.errors import Expired, InteropError, LinkDown, Refused, Untrusted
 from interop.opcua.errors import translated
 from interop.opcua.outbox import Outbox
 from interop.opcua.resolve import Bound, Resolver
@@ -86,7 +86,9 @@ class Link:
             try:
                 session = await self._opener.connect()
             except InteropError as error:
-                self._say_down(str(error.message) + (f" {error.action}" if error.action else ""))
+                # what trusts a certificate must reach people; that a plant should run they know
+                remedy = f". {error.action}" if isinstance(error, Untrusted) and error.action else ""
+                self._say_down(error.message + remedy)
             else:
                 try:
                     with translated(f"preparing the link to {self._settings.opcua}"):
@@ -255,22 +257,10 @@ class Link:
         return results
 
     async def _write_one(self, session: Session, point: Point, value: Value, within_s: float) -> WriteResult:
-        bound = self._bound.get(point)
-        if bound is None or bound.node is None:
-            return WriteResult("refused", str(BAD_NOT_FOUND), bound.detail if bound else f"{point} is not bound")
-        if not bound.writable:
-            return WriteResult("refused", "BadNotWritable", "the node's access level does not allow writing")
-        if bound.denied:
-            return WriteResult("refused", "BadUserAccessDenied", "the node may not be written by our user")
-        if bound.kind is None:
-            return WriteResult("refused", "BadTypeMismatch", "nothing tells the type of the node's values")
         try:
-            raw = variant(value, bound.kind, bound.rank)
-        except Refused as error:
-            return WriteResult("refused", error.code, error.message)
-        try:
+            node, raw = self._checked(point, value)
             with translated(f"writing {point}"):
-                code = await asyncio.wait_for(session.write(bound.node, raw), max(within_s, 0.001))
+                code = await asyncio.wait_for(session.write(node, raw), max(within_s, 0.001))
         except Refused as error:
             return WriteResult("refused", error.code, error.message)
         except LinkDown as error:
@@ -279,6 +269,23 @@ class Link:
         if code.startswith("Good"):
             return WriteResult("done")
         return WriteResult("refused", code, f"the server answered {code}")
+
+    def _checked(self, point: Point, value: Value) -> tuple[ua.NodeId, ua.Variant]:
+        """The node to write and the value in its own type, before anything is sent.
+
+        Raises:
+            Refused: The node is missing, may not be written, or takes other values.
+        """
+        bound = self._bound.get(point)
+        if bound is None or bound.node is None:
+            raise Refused(BAD_NOT_FOUND, bound.detail if bound else f"{point} is not bound")
+        if not bound.writable:
+            raise Refused("BadNotWritable", "the node's access level does not allow writing")
+        if bound.denied:
+            raise Refused("BadUserAccessDenied", "the node may not be written by our user")
+        if bound.kind is None:
+            raise Refused("BadTypeMismatch", "nothing tells the type of the node's values")
+        return bound.node, variant(value, bound.kind, bound.rank)
 
     async def call(self, point: Point, argument: Value, *, deadline_s: float) -> Value:
         """Calls the method of a Command; see ports.Calls."""

@@ -5,18 +5,17 @@ from __future__ import annotations
 import base64
 import difflib
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from asyncua import ua
 from asyncua.ua import AttributeIds, ObjectIds, VariantType
 
 from interop.opcua.session import Session, Step
 from interop.opcua.settings import is_node_id, parse_node_id, parse_path
-from interop.opcua.units import unit_name
-from interop.opcua.values import unit_text
+from interop.opcua.values import unit_name, unit_text
 from interop.ports import Binding, Description, Direction
 from interop.values import Point
 
@@ -195,9 +194,7 @@ class Resolver:
         depth = 0
         while walking:
             await self._browse_below([node for _, node in walking])
-            walking = [
-                (one, node) for one, here in walking if (node := self._one_down(one, here, depth)) is not None
-            ]
+            walking = [(one, node) for one, here in walking if (node := self._one_down(one, here, depth)) is not None]
             depth += 1
 
     async def _browse_below(self, nodes: Iterable[ua.NodeId]) -> None:
@@ -307,14 +304,12 @@ class Resolver:
                     if here.Identifier <= _LAST_BUILT_IN:
                         kind = VariantType(here.Identifier)
                         break
-                above = await self.session.browse(
-                    [here], ua.NodeId(ObjectIds.HasSubtype), ua.BrowseDirection.Inverse
-                )
+                above = await self.session.browse([here], ua.NodeId(ObjectIds.HasSubtype), ua.BrowseDirection.Inverse)
                 here = self.session.local(above[0][0].NodeId) if above[0] else None
             self.kinds.update(dict.fromkeys(seen, kind))
         return self.kinds[data_type]
 
-    async def _properties(self, bounds: Sequence[Bound], names: Sequence[str]) -> list[list[object]]:
+    async def _properties(self, bounds: Sequence[Bound], names: Sequence[str]) -> list[list[Any]]:
         """Values of standard properties of each node, one list a name; None where a node has none."""
         nodes = [one.node for one in bounds if one.node is not None]
         found = await self.session.translate([(node, [(0, name)]) for name in names for node in nodes])
@@ -324,7 +319,7 @@ class Resolver:
         return [flat[index * len(nodes) : (index + 1) * len(nodes)] for index in range(len(names))]
 
 
-def _plain(data: ua.DataValue) -> object:
+def _plain(data: ua.DataValue) -> Any:
     return data.Value.Value if data.Value is not None and data.StatusCode.is_good() else None
 
 
@@ -334,7 +329,7 @@ def _classes(binding: Binding, *, last: bool) -> tuple[ua.NodeClass, ...]:
     return (ua.NodeClass.Method,) if binding.type.is_command else (ua.NodeClass.Variable,)
 
 
-_IDENTIFIERS: Final = MappingProxyType(
+_IDENTIFIERS: Final[Mapping[str, Callable[[str, int], ua.NodeId]]] = MappingProxyType(
     {
         "i": lambda text, index: ua.NodeId(int(text), index, ua.NodeIdType.Numeric),
         "s": lambda text, index: ua.NodeId(text, index, ua.NodeIdType.String),

@@ -1,7 +1,7 @@
 """Certificates: our own, made on the first start, and the trust list on disk.
 
-A store is a folder with ``own/`` (our certificate and key), ``trusted/`` and ``rejected/`` (peers' certificates, named by
-their SHA-1 thumbprint as OPC 10000-12, 7.8.2 does).
+A store is a folder with ``own/`` (our certificate and key), ``trusted/`` and ``rejected/`` (peers' certificates, named
+by their SHA-1 thumbprint as OPC 10000-12, 7.8.2 does).
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ _CLOSE_S: Final = 1.0
 _FOR_EVER_S: Final = 1e9
 _UNLIMITED: Final = 1000
 """Operations per request when the server states no limit; larger requests block a loop for too long."""
+_WHOLE_PATH: Final = 0xFFFFFFFF
 _ELEMENTS: Final = ua.NodeId(ua.ObjectIds.HierarchicalReferences)
 
 Step: TypeAlias = tuple[int, str]
@@ -85,7 +86,7 @@ class Session:
     alive: float = field(default_factory=time.monotonic)
 
     @property
-    def ua(self) -> UaSession:
+    def raw(self) -> UaSession:
         """The raw services."""
         return self.client.uaclient.session
 
@@ -100,7 +101,7 @@ class Session:
 
     async def close(self) -> None:
         """Closes session, channel and socket; does not wait for a server that does not answer."""
-        publishing = self.ua._publish_task  # noqa: SLF001 - asyncua leaves it running when the transport is gone
+        publishing = self.raw._publish_task  # noqa: SLF001 - asyncua leaves it running when the transport is gone
         if self.lost.done() and not self.client.uaclient.has_transport:
             self.client.uaclient.request_disconnect()
         with contextlib.suppress(TimeoutError):
@@ -115,9 +116,10 @@ class Session:
 
         async def some(part: Sequence[tuple[ua.NodeId, ua.AttributeIds]]) -> list[ua.DataValue]:
             nodes = [ua.ReadValueId(NodeId=node, AttributeId=attribute) for node, attribute in part]
-            return await self.ua.read(
+            answers: list[ua.DataValue] = await self.raw.read(
                 ua.ReadParameters(MaxAge=0, TimestampsToReturn=ua.TimestampsToReturn.Both, NodesToRead=nodes)
             )
+            return answers
 
         return await self._in_parts(wanted, self.limits.read, some)
 
@@ -125,14 +127,14 @@ class Session:
         """Follows browse paths along hierarchical references (OPC 10000-4, 5.9.4); gives the targets of each."""
 
         async def some(part: Sequence[tuple[ua.NodeId, Sequence[Step]]]) -> list[list[ua.NodeId]]:
-            answers = await self.ua.translate_browsepaths_to_nodeids(
+            answers = await self.raw.translate_browsepaths_to_nodeids(
                 [ua.BrowsePath(StartingNode=start, RelativePath=_relative(steps)) for start, steps in part]
             )
             return [
                 [
                     self.local(target.TargetId)
                     for target in answer.Targets or []
-                    if answer.StatusCode.is_good() and target.RemainingPathIndex == 0xFFFFFFFF
+                    if answer.StatusCode.is_good() and target.RemainingPathIndex == _WHOLE_PATH
                 ]
                 for answer in answers
             ]
@@ -155,10 +157,8 @@ class Session:
                 )
                 for node in part
             ]  # fmt: skip
-            answers = await self.ua.browse(
-                ua.BrowseParameters(
-                    View=ua.ViewDescription(), RequestedMaxReferencesPerNode=0, NodesToBrowse=wanted
-                )
+            answers = await self.raw.browse(
+                ua.BrowseParameters(View=ua.ViewDescription(), RequestedMaxReferencesPerNode=0, NodesToBrowse=wanted)
             )
             return [await self._all_of(answer) for answer in answers]
 
@@ -170,7 +170,7 @@ class Session:
             parameters = ua.BrowseNextParameters(
                 ReleaseContinuationPoints=False, ContinuationPoints=[answer.ContinuationPoint]
             )
-            answer = (await self.ua.browse_next(parameters))[0]
+            answer = (await self.raw.browse_next(parameters))[0]
             found += answer.References or []
         return found
 
@@ -178,14 +178,14 @@ class Session:
         """Writes a value without status and times, which many servers refuse; gives the StatusCode's name."""
         data = ua.DataValue(value, StatusCode=None)
         item = ua.WriteValue(NodeId=node, AttributeId=ua.AttributeIds.Value, Value=data)
-        answer = await self.ua.write(ua.WriteParameters(NodesToWrite=[item]))
+        answer = await self.raw.write(ua.WriteParameters(NodesToWrite=[item]))
         self.touch()
         return status_name(answer[0].value)
 
     async def call(self, parent: ua.NodeId, method: ua.NodeId, arguments: list[ua.Variant]) -> ua.CallMethodResult:
         """Calls a method (OPC 10000-4, 5.12.2)."""
         request = ua.CallMethodRequest(ObjectId=parent, MethodId=method, InputArguments=arguments)
-        answer = await self.ua.call([request])
+        answer = await self.raw.call([request])
         self.touch()
         return answer[0]
 

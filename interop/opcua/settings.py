@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from interop.config.quantities import ExistingFile, PositiveSeconds, Secret, Seconds, Text
+from interop.config.quantities import ExistingFile, PositiveSeconds, Seconds, Secret, Text
 
 Policy = Literal["None", "Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss"]
 Mode = Literal["None", "Sign", "SignAndEncrypt"]
@@ -250,7 +250,5 @@ def problems(address: NodeAddress, namespaces: dict[str, str]) -> list[AddressPr
         except AddressProblem as problem:
             found.append(problem)
     if address.at is None and (address.auto is not None or (address.path or "/")[0] != "/"):
-        found.append(
-            AddressProblem("it starts nowhere", "Give the group an `at:`, or begin the path with /Objects/….")
-        )
+        found.append(AddressProblem("it starts nowhere", "Give the group an `at:`, or begin the path with /Objects/…."))
     return found

@@ -13,9 +13,10 @@ from interop.opcua.session import Session, parts
 from interop.opcua.settings import Defaults
 from interop.opcua.values import overflowed, sample, status_name
 from interop.ports import Observed
-from interop.values import BAD_NOT_FOUND, LinkEvent, Point, Reading, Sample, Status, utc_now
+from interop.values import LinkEvent, Point, Reading, Sample, Status, utc_now
 
 _LIFETIME_S: Final = 60.0
+_LAST_SEQUENCE: Final = 0xFFFFFFFF
 _REVISED: Final = 1.01
 """Granted intervals up to 1 % longer than asked are as asked."""
 
@@ -43,14 +44,12 @@ class Subscriber:
 
     async def start(self, session: Session, bound: Mapping[Point, Bound]) -> None:
         """Creates the subscription and its items; readings go to the outbox from now on."""
-        defaults, now = self._defaults, utc_now()
+        defaults = self._defaults
         self._session, self._sequence, self._handles, self.revised = session, None, {}, []
         present = [bound[point] for point in self._points if point in bound and bound[point].node is not None]
         present = [one for one in present if not one.binding.type.is_command]
-        missing = [point for point in self._points if point not in bound or bound[point].node is None]
-        self.outbox.put([Reading(point, Sample(None, BAD_NOT_FOUND, now, now)) for point in missing])
         keep_alive = max(1, int(defaults.stale_after / 3 / defaults.publishing))
-        granted = await session.ua.create_subscription(
+        granted = await session.raw.create_subscription(
             ua.CreateSubscriptionParameters(
                 RequestedPublishingInterval=defaults.publishing * 1000,
                 RequestedLifetimeCount=max(3 * keep_alive, int(_LIFETIME_S / defaults.publishing)),
@@ -65,7 +64,7 @@ class Subscriber:
         self._subscription = granted.SubscriptionId
         if granted.RevisedPublishingInterval > defaults.publishing * 1000 * _REVISED:
             self._tell_revised(
-                f"publishing every {granted.RevisedPublishingInterval:g} ms instead of {defaults.publishing * 1000:g} ms",
+                f"publishing every {granted.RevisedPublishingInterval:g} ms, not {defaults.publishing * 1000:g} ms",
                 len(present),
             )
         slower: dict[float, int] = {}
@@ -74,9 +73,7 @@ class Subscriber:
         for interval, count in sorted(slower.items()):
             self._tell_revised(f"{count} values are sampled every {interval:g} ms, slower than asked", count)
 
-    async def _monitor(
-        self, session: Session, part: Sequence[tuple[int, Bound]], slower: dict[float, int]
-    ) -> None:
+    async def _monitor(self, session: Session, part: Sequence[tuple[int, Bound]], slower: dict[float, int]) -> None:
         wanted: list[ua.MonitoredItemCreateRequest] = []
         for handle, one in part:
             self._handles[handle] = one.binding.point
@@ -94,7 +91,7 @@ class Subscriber:
                     ),
                 )
             )
-        answers = await session.ua.create_monitored_items(
+        answers = await session.raw.create_monitored_items(
             ua.CreateMonitoredItemsParameters(
                 SubscriptionId=self._subscription,
                 TimestampsToReturn=ua.TimestampsToReturn.Both,
@@ -119,23 +116,19 @@ class Subscriber:
     async def stop(self, session: Session) -> None:
         """Deletes the subscription."""
         if self._subscription is not None and session is self._session:
-            await session.ua.delete_subscriptions([self._subscription])
+            await session.raw.delete_subscriptions([self._subscription])
 
     def _published(self, result: ua.PublishResult) -> None:
         """Takes one notification message (OPC 10000-4, 5.14.5); called for keep-alives, too."""
         session = self._session
-        if session is None or result.SubscriptionId != self._subscription and self._subscription is not None:
+        if session is None:
             return
         session.touch()
         message = result.NotificationMessage
         if not message.NotificationData:
             return
         out: list[Observed] = []
-        expected = None if self._sequence is None else self._sequence % 0xFFFFFFFF + 1
-        self._sequence = int(message.SequenceNumber)
-        if expected is not None and self._sequence != expected:
-            cause = f"notification {expected} was expected and {self._sequence} came"
-            out.append(LinkEvent(self._name, "gap", utc_now(), utc_now(), cause, self._sequence - expected))
+        self._count(int(message.SequenceNumber), out)
         for data in message.NotificationData:
             if isinstance(data, ua.DataChangeNotification):
                 self._changed(data.MonitoredItems, out)
@@ -143,16 +136,24 @@ class Subscriber:
                 session.lose(f"the server ended the subscription with {status_name(data.Status.value)}")
         self.outbox.put(out)
 
+    def _count(self, sequence: int, out: list[Observed]) -> None:
+        """Notices notification messages that never came (OPC 10000-4, 5.14.1.4)."""
+        if sequence == 0:
+            return  # asyncua's own word on the end of the transport
+        expected = None if self._sequence is None else self._sequence % _LAST_SEQUENCE + 1
+        self._sequence = sequence
+        if expected is not None and sequence != expected:
+            now = utc_now()
+            cause = f"notification {expected} was expected and {sequence} came"
+            out.append(LinkEvent(self._name, "gap", now, now, cause, (sequence - expected) % _LAST_SEQUENCE))
+
     def _changed(self, items: Sequence[ua.MonitoredItemNotification], out: list[Observed]) -> None:
         dropped = 0
         for item in items:
             point = self._handles.get(item.ClientHandle)
             if point is None:
                 continue
-            if item.Value.StatusCode is not None and item.Value.StatusCode.value and overflowed(
-                item.Value.StatusCode.value
-            ):
-                dropped += 1
+            dropped += overflowed(item.Value.StatusCode.value if item.Value.StatusCode is not None else 0)
             out.append(Reading(point, sample(item.Value)))
         if dropped:
             cause = f"the plant's own queues of {dropped} values overflowed; sample slower or make `queue` longer"

@@ -7,6 +7,7 @@ import binascii
 import dataclasses
 import math
 import re
+import struct
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from asyncua.ua import VariantType
 from asyncua.ua.status_codes import StatusCodes
 
 from dtdl.errors import Refused, RequestInvalid
+from dtdl.units import from_unece
 from interop.values import GOOD, Sample, Status, Value, format_time, parse_time
 
 _CODE_BITS: Final = 0xFFFF0000
@@ -68,9 +70,20 @@ def sample(data: ua.DataValue) -> Sample:
     code = data.StatusCode.value if data.StatusCode is not None else 0
     quality = GOOD if code == 0 else status(code)
     value = json_value(data.Value.Value) if data.Value is not None else None
+    if isinstance(value, float) and data.Value is not None and data.Value.VariantType is VariantType.Float:
+        value = shortest(value)
     if isinstance(value, float) and not math.isfinite(value):
         value, quality = None, quality if quality.is_bad else Status("BadNoData")
     return Sample(value, quality, _utc(data.SourceTimestamp or data.ServerTimestamp), _utc(data.ServerTimestamp))
+
+
+def shortest(value: float) -> float:
+    """The shortest decimal that is the same single-precision number: 45.4, where a Float's bits say 45.400001525…."""
+    for digits in (6, 7, 8):
+        short = float(f"{value:.{digits}g}")
+        if abs(short) <= FLOAT_MAX and struct.pack("<f", short) == struct.pack("<f", value):
+            return short
+    return value
 
 
 def _utc(instant: datetime | None) -> datetime | None:
@@ -81,11 +94,9 @@ def _utc(instant: datetime | None) -> datetime | None:
 
 def json_value(raw: Any) -> Value:
     """A value of any built-in type (OPC 10000-6, 5.1.2) as JSON; structures become objects by field name."""
-    if raw is None or isinstance(raw, str):
-        return raw
     if isinstance(raw, Enum):
         return json_value(raw.value)
-    if isinstance(raw, (bool, int, float)):
+    if raw is None or isinstance(raw, (str, bool, int, float)):
         return raw
     if isinstance(raw, (list, tuple)):
         return [json_value(item) for item in raw]
@@ -224,6 +235,14 @@ def unit_text(unit: Any) -> str | None:
         return str(shown)
     code = unece_code(unit.UnitId) if unit.NamespaceUri == CEFACT else None
     return code or (str(unit.UnitId) if unit.UnitId not in (-1, None) else None)
+
+
+def unit_name(unit: Any) -> str | None:
+    """DTDL name of an EUInformation, or None when it is none that DTDL knows."""
+    if not isinstance(unit, ua.EUInformation) or unit.NamespaceUri != CEFACT:
+        return None
+    found = from_unece(unit.UnitId)
+    return found.name if found is not None else None
 
 
 def unece_code(unit_id: int) -> str | None:
