@@ -1,0 +1,92 @@
+"""The bounded queue between a subscription and whoever observes it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+
+from interop.ports import Observed
+from interop.values import LinkEvent, Reading, utc_now
+
+
+class Outbox:
+    """Readings and link events in order; when full of readings, the oldest go and are counted.
+
+    Link events are never dropped: they are few, since each costs a reconnect.
+
+    Args:
+        source: Name of the source, for the overflow event.
+        limit: How many readings it keeps.
+    """
+
+    def __init__(self, source: str, limit: int) -> None:
+        self._source = source
+        self._limit = limit
+        self._items: deque[Observed] = deque()
+        self._readings = 0
+        self._lost = 0
+        self._ready = asyncio.Event()
+        self._closed = False
+        self._held: deque[Observed] | None = None
+
+    def hold(self) -> None:
+        """Keeps what comes from now on apart, until it is known that the link is up."""
+        self._held = deque(maxlen=self._limit)
+
+    def drop_held(self) -> None:
+        """Forgets what was kept apart."""
+        self._held = None
+
+    def release(self, first: Iterable[LinkEvent]) -> None:
+        """Gives out ``first``, then what was kept apart."""
+        held, self._held = self._held, None
+        self.put(first)
+        self.put(held or ())
+
+    def put(self, items: Iterable[Observed]) -> None:
+        """Appends, and drops the oldest readings beyond the limit."""
+        if self._held is not None:
+            self._held.extend(items)
+            return
+        for item in items:
+            self._items.append(item)
+            self._readings += isinstance(item, Reading)
+        while self._readings > self._limit:
+            self._drop_oldest()
+        if self._items:
+            self._ready.set()
+
+    def _drop_oldest(self) -> None:
+        events: list[LinkEvent] = []
+        while isinstance(item := self._items.popleft(), LinkEvent):
+            events.append(item)
+        self._items.extendleft(reversed(events))
+        self._readings -= 1
+        self._lost += 1
+
+    def close(self) -> None:
+        """Ends the iteration once everything is taken."""
+        self._closed = True
+        self._ready.set()
+
+    async def take(self) -> list[list[Observed]]:
+        """Waits for something; gives it as batches, each link event in one of its own. Empty once closed."""
+        await self._ready.wait()
+        if not self._closed:
+            self._ready.clear()
+        items, self._items = self._items, deque()
+        lost, self._lost, self._readings = self._lost, 0, 0
+        batches: list[list[Observed]] = []
+        if lost:
+            cause = f"values came faster than they were taken; {lost} of the oldest were dropped"
+            overflow = LinkEvent(self._source, "overflow", utc_now(), cause=cause, count=lost)
+            # behind an `up` that opens the batch: nothing comes before the first `up`
+            place = next((index for index, item in enumerate(items) if isinstance(item, Reading)), len(items))
+            items.insert(place, overflow)
+        for item in items:
+            if isinstance(item, LinkEvent) or not batches or isinstance(batches[-1][-1], LinkEvent):
+                batches.append([item])
+            else:
+                batches[-1].append(item)
+        return batches
