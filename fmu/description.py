@@ -1,0 +1,269 @@
+"""The typed modelDescription: what an FMU says of itself, the same for every FMI version (FMI 2.0, 2.2; FMI 3.0, 2.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from dtdl.diagnostic import Diagnostic, Location
+from dtdl.errors import DescriptionInvalid, InputUnreadable
+from fmu import archive
+
+FILE_NAME: Final = "modelDescription.xml"
+
+Type: TypeAlias = Literal[
+    "Float32", "Float64", "Int8", "UInt8", "Int16", "UInt16", "Int32", "UInt32", "Int64", "UInt64",
+    "Boolean", "String", "Binary", "Enumeration", "Clock",
+]  # fmt: skip
+"""FMI 3.0's names; Real of FMI 1.0 and 2.0 is Float64, Integer is Int32."""
+
+Scalar: TypeAlias = float | int | bool | str | bytes
+Causality: TypeAlias = Literal[
+    "structuralParameter", "parameter", "calculatedParameter", "input", "output", "local", "independent", "dependent"
+]
+FLOATS: Final = frozenset({"Float32", "Float64"})
+INTEGERS: Final = frozenset({"Int8", "UInt8", "Int16", "UInt16", "Int32", "UInt32", "Int64", "UInt64", "Enumeration"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisplayUnit:
+    """A unit for people: ``factor * value + offset`` of the value in the Unit it belongs to."""
+
+    name: str
+    factor: float = 1.0
+    offset: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """A unit definition: ``factor * value + offset`` is the value in SI base units.
+
+    Attributes:
+        name: As variables write it, such as ``kJ/K``.
+        exponents: SI base unit (``kg m s A K mol cd rad``) → exponent, without zeros.
+        factor, offset: See above.
+        display_units: Units for people.
+        defined: False when the file gives no base unit for it.
+    """
+
+    name: str
+    exponents: Mapping[str, int] = field(default_factory=dict)
+    factor: float = 1.0
+    offset: float = 0.0
+    display_units: Sequence[DisplayUnit] = ()
+    defined: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One value of an enumeration."""
+
+    name: str
+    value: int
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dimension:
+    """One dimension of an array: a number, or the value reference of the structural parameter that has it."""
+
+    start: int | None = None
+    value_reference: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One variable.
+
+    Attributes:
+        name: Unique in the FMU.
+        value_reference: Handle for get and set.
+        type: Its type.
+        causality, variability, initial: As in FMI 2.0 and 3.0, with defaults filled in; initial is empty when none.
+        start: Start value; a tuple for an array; None when there is none.
+        unit: Name of its unit, its declared type's when it has none itself; empty when there is none.
+        display_unit: Unit for people; empty when there is none.
+        min, max, nominal: In its unit; None when not given.
+        description: For people.
+        dimensions: Empty for a scalar.
+        declared_type: Name of its type definition, or empty.
+        items: Values of an enumeration.
+        aliases: Other names of it (FMI 3.0).
+        line: Where it stands in the modelDescription.xml.
+    """
+
+    name: str
+    value_reference: int
+    type: Type
+    causality: Causality = "local"
+    variability: str = "continuous"
+    initial: str = ""
+    start: Scalar | tuple[Scalar, ...] | None = None
+    unit: str = ""
+    display_unit: str = ""
+    min: float | None = None
+    max: float | None = None
+    nominal: float | None = None
+    description: str = ""
+    dimensions: Sequence[Dimension] = ()
+    declared_type: str = ""
+    items: Sequence[Item] = ()
+    aliases: Sequence[str] = ()
+    line: int = 0
+
+    @property
+    def is_settable(self) -> bool:
+        """Whether it may be given a start value before initialization (FMI 2.0, table in 2.2.7)."""
+        if self.variability == "constant" or self.causality in ("independent", "calculatedParameter"):
+            return False
+        return self.causality in ("input", "parameter", "structuralParameter") or self.initial in ("exact", "approx")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """One of the interface types that an FMU implements.
+
+    Attributes:
+        kind: Which.
+        model_identifier: Name of the binary without its ending.
+        variable_step: Whether steps may differ in length.
+        get_set_state, serialize_state: What the FMU can do with its state.
+        needs_execution_tool: Whether another program must be installed.
+        once_per_process: Whether only one instance may live in a process.
+        capabilities: Every attribute of the element, as written.
+        source_files: FMI 2.0's list of C files.
+    """
+
+    kind: Literal["co-simulation", "model-exchange", "scheduled-execution"]
+    model_identifier: str
+    variable_step: bool = False
+    get_set_state: bool = False
+    serialize_state: bool = False
+    needs_execution_tool: bool = False
+    once_per_process: bool = False
+    capabilities: Mapping[str, str] = field(default_factory=dict)
+    source_files: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """The default experiment, in seconds; None where it says nothing."""
+
+    start_s: float | None = None
+    stop_s: float | None = None
+    step_s: float | None = None
+    tolerance: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """An output, derivative or initial unknown, with what it depends on.
+
+    Attributes:
+        value_reference: Of the unknown.
+        dependencies: Value references it depends on; None: on all that it may.
+        kinds: One for each dependency; empty when the file gives none.
+    """
+
+    value_reference: int
+    dependencies: tuple[int, ...] | None = None
+    kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """A modelDescription.xml.
+
+    Attributes:
+        file: Where it was read.
+        fmi_version: As written, such as ``3.0``.
+        model_name: For people.
+        token: ``guid`` or ``instantiationToken``.
+        co_simulation, model_exchange, scheduled_execution: What the FMU implements; None for what it does not.
+        variables: In the order of the file.
+        units: By name; units that are only named by variables are not in it.
+        experiment: The default experiment.
+        outputs, derivatives, initial_unknowns: The model structure.
+        description, author, version, license, generation_tool, generated_at: For people.
+        warnings: Findings that do not stop.
+    """
+
+    file: str
+    fmi_version: str
+    model_name: str
+    token: str
+    co_simulation: Interface | None = None
+    model_exchange: Interface | None = None
+    scheduled_execution: Interface | None = None
+    variables: tuple[Variable, ...] = ()
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    experiment: Experiment = Experiment()
+    outputs: tuple[Unknown, ...] = ()
+    derivatives: tuple[Unknown, ...] = ()
+    initial_unknowns: tuple[Unknown, ...] = ()
+    description: str = ""
+    author: str = ""
+    version: str = ""
+    license: str = ""
+    generation_tool: str = ""
+    generated_at: str = ""
+    warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def major(self) -> int:
+        """1, 2 or 3."""
+        return int(self.fmi_version.partition(".")[0])
+
+    @cached_property
+    def _by_name(self) -> dict[str, Variable]:
+        named = {alias: variable for variable in self.variables for alias in variable.aliases}
+        return named | {variable.name: variable for variable in self.variables}
+
+    def variable(self, name: str) -> Variable | None:
+        """The variable of a name or alias, or None."""
+        return self._by_name.get(name)
+
+    def with_causality(self, *causalities: Causality) -> Iterator[Variable]:
+        """The variables of some causalities, in the order of the file."""
+        return (variable for variable in self.variables if variable.causality in causalities)
+
+    def location(self, variable: Variable | None = None) -> Location:
+        """Where a variable, or the whole, is written."""
+        return Location(self.file, line=variable.line if variable else 0)
+
+
+def read_description(path: Path) -> Description:
+    """Reads the modelDescription.xml of an FMU, or such a file itself.
+
+    Args:
+        path: An ``.fmu`` (nothing is unpacked), a folder with a ``modelDescription.xml``, or that file.
+
+    Raises:
+        InputUnreadable: No such file.
+        ArchiveUnsafe: Not a zip archive, or an unsafe one.
+        DescriptionInvalid: Findings, with file and line.
+    """
+    from fmu.description_xml import parse_description  # noqa: PLC0415 - it imports the classes above
+
+    if path.is_dir():
+        path /= FILE_NAME
+    if path.suffix == ".xml":
+        if not path.is_file():
+            raise InputUnreadable(f"{path}: no such file", action="Give an .fmu or its modelDescription.xml.")
+        return parse_description(path.read_bytes(), str(path))
+    data = archive.read(path, FILE_NAME)
+    if data is None:
+        raise DescriptionInvalid(
+            [
+                Diagnostic(
+                    rule="MT210",
+                    location=Location(str(path)),
+                    cause=f"the archive has no {FILE_NAME} at its top, so it is no FMU.",
+                    action="Put the files at the top of the archive, not into a folder.",
+                )
+            ]
+        )
+    return parse_description(data, f"{path}/{FILE_NAME}")

@@ -1,0 +1,188 @@
+/* FMI 2.0 co-simulation around a small model; included last by a model.c that defines:
+ *
+ *   TOKEN                                   the guid of its modelDescription.xml
+ *   REALS                                   how many Real variables it has; value references are 0 .. REALS-1,
+ *                                           and 0 is time
+ *   static void model_start(double *v)      start values of all of them
+ *   static const char *model_initialise(double *v)       called when initialization mode is left
+ *   static void model_outputs(double *v)    what follows from states, inputs and parameters; called before each get
+ *   static const char *model_step(double *v, double h)   advances by h seconds; v[0] is advanced by the caller
+ *
+ * model_initialise and model_step give NULL, or a static text that says why they cannot; it goes to the log and makes the status
+ * fmi2Error. What the modelDescription.xml does not announce answers fmi2Error.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fmi2Functions.h"
+
+typedef struct {
+    double v[REALS];
+    const fmi2CallbackFunctions *functions;
+    char *name;
+} Component;
+
+typedef struct {
+    double v[REALS];
+} State;
+
+static fmi2Status failed(Component *c, const char *why) {
+    if (c && c->functions && c->functions->logger)
+        c->functions->logger(c->functions->componentEnvironment, c->name, fmi2Error, "logStatusError", "%s", why);
+    return fmi2Error;
+}
+
+const char *fmi2GetTypesPlatform(void) { return fmi2TypesPlatform; }
+const char *fmi2GetVersion(void) { return fmi2Version; }
+
+fmi2Status fmi2SetDebugLogging(fmi2Component component, fmi2Boolean on, size_t n, const fmi2String categories[]) {
+    (void)component, (void)on, (void)n, (void)categories;
+    return fmi2OK;
+}
+
+fmi2Component fmi2Instantiate(fmi2String instanceName, fmi2Type type, fmi2String guid, fmi2String resourceLocation,
+                              const fmi2CallbackFunctions *functions, fmi2Boolean visible, fmi2Boolean loggingOn) {
+    (void)resourceLocation, (void)visible, (void)loggingOn;
+    if (type != fmi2CoSimulation || !guid || strcmp(guid, TOKEN)) {
+        if (functions && functions->logger)
+            functions->logger(functions->componentEnvironment, instanceName, fmi2Error, "logStatusError",
+                              type == fmi2CoSimulation ? "the guid is not this FMU's" : "this FMU has co-simulation only");
+        return NULL;
+    }
+    Component *c = calloc(1, sizeof *c);
+    char *name = malloc(strlen(instanceName) + 1);
+    if (!c || !name) {
+        free(c);
+        free(name);
+        return NULL;
+    }
+    c->name = strcpy(name, instanceName);
+    c->functions = functions;
+    model_start(c->v);
+    return c;
+}
+
+void fmi2FreeInstance(fmi2Component component) {
+    if (component) free(((Component *)component)->name);
+    free(component);
+}
+
+fmi2Status fmi2SetupExperiment(fmi2Component component, fmi2Boolean toleranceDefined, fmi2Real tolerance,
+                               fmi2Real startTime, fmi2Boolean stopTimeDefined, fmi2Real stopTime) {
+    (void)toleranceDefined, (void)tolerance, (void)stopTimeDefined, (void)stopTime;
+    ((Component *)component)->v[0] = startTime;
+    return fmi2OK;
+}
+
+fmi2Status fmi2EnterInitializationMode(fmi2Component component) {
+    (void)component;
+    return fmi2OK;
+}
+
+fmi2Status fmi2ExitInitializationMode(fmi2Component component) {
+    const char *why = model_initialise(((Component *)component)->v);
+    return why ? failed(component, why) : fmi2OK;
+}
+
+fmi2Status fmi2Terminate(fmi2Component component) {
+    (void)component;
+    return fmi2OK;
+}
+
+fmi2Status fmi2Reset(fmi2Component component) {
+    model_start(((Component *)component)->v);
+    return fmi2OK;
+}
+
+fmi2Status fmi2GetReal(fmi2Component component, const fmi2ValueReference references[], size_t n, fmi2Real values[]) {
+    Component *c = component;
+    for (size_t k = 0; k < n; k++) {
+        if (references[k] >= REALS) return failed(c, "no Real variable has this value reference");
+    }
+    model_outputs(c->v);
+    for (size_t k = 0; k < n; k++) values[k] = c->v[references[k]];
+    return fmi2OK;
+}
+
+fmi2Status fmi2SetReal(fmi2Component component, const fmi2ValueReference references[], size_t n,
+                       const fmi2Real values[]) {
+    Component *c = component;
+    for (size_t k = 0; k < n; k++) {
+        if (references[k] == 0 || references[k] >= REALS)
+            return failed(c, "no Real variable that can be set has this value reference");
+        c->v[references[k]] = values[k];
+    }
+    return fmi2OK;
+}
+
+fmi2Status fmi2DoStep(fmi2Component component, fmi2Real currentCommunicationPoint, fmi2Real communicationStepSize,
+                      fmi2Boolean noSetFMUStatePriorToCurrentPoint) {
+    (void)noSetFMUStatePriorToCurrentPoint;
+    Component *c = component;
+    const char *why = model_step(c->v, communicationStepSize);
+    if (why) return failed(c, why);
+    c->v[0] = currentCommunicationPoint + communicationStepSize;
+    return fmi2OK;
+}
+
+fmi2Status fmi2GetFMUstate(fmi2Component component, fmi2FMUstate *state) {
+    if (!*state && !(*state = malloc(sizeof(State)))) return failed(component, "no memory for the state");
+    memcpy(*state, ((Component *)component)->v, sizeof(State));
+    return fmi2OK;
+}
+
+fmi2Status fmi2SetFMUstate(fmi2Component component, fmi2FMUstate state) {
+    memcpy(((Component *)component)->v, state, sizeof(State));
+    return fmi2OK;
+}
+
+fmi2Status fmi2FreeFMUstate(fmi2Component component, fmi2FMUstate *state) {
+    (void)component;
+    free(*state);
+    *state = NULL;
+    return fmi2OK;
+}
+
+fmi2Status fmi2SerializedFMUstateSize(fmi2Component component, fmi2FMUstate state, size_t *size) {
+    (void)component, (void)state;
+    *size = sizeof(State);
+    return fmi2OK;
+}
+
+fmi2Status fmi2SerializeFMUstate(fmi2Component component, fmi2FMUstate state, fmi2Byte bytes[], size_t size) {
+    if (size < sizeof(State)) return failed(component, "the buffer is smaller than the state");
+    memcpy(bytes, state, sizeof(State));
+    return fmi2OK;
+}
+
+fmi2Status fmi2DeSerializeFMUstate(fmi2Component component, const fmi2Byte bytes[], size_t size, fmi2FMUstate *state) {
+    if (size != sizeof(State)) return failed(component, "this is not a state of this FMU");
+    if (!*state && !(*state = malloc(sizeof(State)))) return failed(component, "no memory for the state");
+    memcpy(*state, bytes, sizeof(State));
+    return fmi2OK;
+}
+
+fmi2Status fmi2CancelStep(fmi2Component component) { return failed(component, "a step of this FMU cannot be cancelled"); }
+
+#define ABSENT(name, ...) \
+    fmi2Status name(fmi2Component component, __VA_ARGS__) { return failed(component, #name ": this FMU lacks it"); }
+#define REFERENCES const fmi2ValueReference r[], size_t n
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+ABSENT(fmi2GetInteger, REFERENCES, fmi2Integer values[])
+ABSENT(fmi2GetBoolean, REFERENCES, fmi2Boolean values[])
+ABSENT(fmi2GetString, REFERENCES, fmi2String values[])
+ABSENT(fmi2SetInteger, REFERENCES, const fmi2Integer values[])
+ABSENT(fmi2SetBoolean, REFERENCES, const fmi2Boolean values[])
+ABSENT(fmi2SetString, REFERENCES, const fmi2String values[])
+ABSENT(fmi2GetDirectionalDerivative, REFERENCES, const fmi2ValueReference known[], size_t nKnown,
+       const fmi2Real seed[], fmi2Real sensitivity[])
+ABSENT(fmi2SetRealInputDerivatives, REFERENCES, const fmi2Integer orders[], const fmi2Real values[])
+ABSENT(fmi2GetRealOutputDerivatives, REFERENCES, const fmi2Integer orders[], fmi2Real values[])
+ABSENT(fmi2GetStatus, const fmi2StatusKind kind, fmi2Status *value)
+ABSENT(fmi2GetRealStatus, const fmi2StatusKind kind, fmi2Real *value)
+ABSENT(fmi2GetIntegerStatus, const fmi2StatusKind kind, fmi2Integer *value)
+ABSENT(fmi2GetBooleanStatus, const fmi2StatusKind kind, fmi2Boolean *value)
+ABSENT(fmi2GetStringStatus, const fmi2StatusKind kind, fmi2String *value)
+#pragma GCC diagnostic pop
