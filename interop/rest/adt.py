@@ -38,9 +38,7 @@ def check_version(call: Call) -> None:
         return
     action = f"Add ?api-version={API_VERSIONS[-1]}; known are {', '.join(API_VERSIONS)}."
     if version is None:
-        raise RequestInvalid(
-            "MissingApiVersionParameter", "the query parameter api-version is required", action=action
-        )
+        raise RequestInvalid("MissingApiVersionParameter", "the query parameter api-version is required", action=action)
     raise RequestInvalid("UnsupportedApiVersionValue", f"api-version {version[:40]!r} is not known", action=action)
 
 
@@ -206,8 +204,7 @@ _RELATIONSHIP: Final[Mapping[str, Any]] = {
     "type": "object",
     "required": ["$targetId", "$relationshipName"],
     "properties": {
-        name: {"type": "string"}
-        for name in ("$relationshipId", "$etag", "$sourceId", "$relationshipName", "$targetId")
+        name: {"type": "string"} for name in ("$relationshipId", "$etag", "$sourceId", "$relationshipName", "$targetId")
     },
 }
 _INCOMING: Final[Mapping[str, Any]] = {

@@ -52,9 +52,7 @@ async def history(call: Call) -> Response:
     state = call.service.graph.twins.get(twin)
     units = view.units(call.service, state.model) if state is not None else {}
     return _reply(
-        messages.History(
-            twin=twin, rows=[view.history_row(row, units) for row in rows[:limit]], more=len(rows) > limit
-        )
+        messages.History(twin=twin, rows=[view.history_row(row, units) for row in rows[:limit]], more=len(rows) > limit)
     )
 
 

@@ -72,7 +72,8 @@ def page(document: Mapping[str, Any]) -> str:
         for method, operation in methods.items()
     ]
     schemas = [
-        f"<details id='{html.escape(name)}'><summary>{html.escape(name)}</summary><pre>{_pretty(schema)}</pre></details>"
+        f"<details id='{html.escape(name)}'><summary>{html.escape(name)}</summary>"
+        f"<pre>{_pretty(schema)}</pre></details>"
         for name, schema in document["components"]["schemas"].items()
     ]
     return (
@@ -86,7 +87,8 @@ def page(document: Mapping[str, Any]) -> str:
 
 
 _STYLE: Final = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}"
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
+    "body{color:#222;background:#fff}"
     "summary{cursor:pointer;padding:.3rem 0}code,pre{font-family:ui-monospace,monospace;font-size:.9em}"
     "pre{background:#f4f4f4;padding:.7rem;overflow:auto}b{display:inline-block;min-width:4.5rem}"
     "table{border-collapse:collapse}td{padding:.1rem .8rem .1rem 0;vertical-align:top}"
@@ -178,9 +180,7 @@ def _section(method: str, path: str, operation: Mapping[str, Any]) -> str:
 
 def _refs(reply: Mapping[str, Any]) -> str:
     names = {
-        one["schema"]["$ref"].rsplit("/", 1)[-1]
-        for one in reply.get("content", {}).values()
-        if "$ref" in one["schema"]
+        one["schema"]["$ref"].rsplit("/", 1)[-1] for one in reply.get("content", {}).values() if "$ref" in one["schema"]
     }
     return " ".join(f"<a href='#{html.escape(name)}'>{html.escape(name)}</a>" for name in sorted(names))
 

@@ -117,7 +117,7 @@ class Failure:
 
     def azure(self) -> dict[str, Any]:
         """The form of the Azure Digital Twins data plane."""
-        details = [
+        details: list[dict[str, Any]] = [
             {"code": outcome, "message": f"{point}: {outcome}", "target": point}
             for point, outcome in self.results.items()
         ]
@@ -138,12 +138,12 @@ class Failure:
 
 def failure_of(error: MegatwinError) -> Failure:
     """Gives what an error comes to on the wire; what is not meant for clients becomes a 500 with an instance."""
-    for cls, status, code in _KINDS:
-        if isinstance(error, cls):
-            break
-    else:
+    known = next((kind for kind in _KINDS if isinstance(error, kind[0])), None)
+    if known is None:
         return unexpected()
-    message, findings = error.message, ()
+    cls, status, code = known
+    message = error.message
+    findings: tuple[Finding, ...] = ()
     if isinstance(error, (ValueInvalid, ModelInvalid)):
         findings = tuple(
             Finding(rule=found.rule, path=found.property_name, cause=found.cause, action=found.action)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from interop.event import Event
 from interop.graph.state import Cell
@@ -13,6 +13,7 @@ from interop.service import Change, TwinService
 from interop.values import BAD_TYPE_MISMATCH, Point, Status
 
 PAGE: Final = 500
+ChangeKind: TypeAlias = Literal["twin", "twin-deleted", "relationship", "relationship-deleted", "model"]
 
 
 async def replay(service: TwinService, since: int, until: int) -> AsyncIterator[Change]:
@@ -42,36 +43,34 @@ def changes_of(service: TwinService, event: Event, newest: dict[Point, datetime]
             yield from _samples(service, event, newest)
         case "patch":
             for operation in body["ops"]:
-                path = Point.parse(f"-{operation['path']}").path
-                yield Change(seq=seq, kind="twin", twin=twin, path=path)
-        case "twin-put":
-            yield Change(seq=seq, kind="twin", twin=twin, detail={"model": body["model"]})
-        case "twin-delete":
-            yield Change(seq=seq, kind="twin-deleted", twin=twin)
-        case "relationship-put":
-            detail = {key: body[key] for key in ("id", "name", "target")}
-            yield Change(seq=seq, kind="relationship", twin=twin, detail=detail)
-        case "relationship-delete":
-            yield Change(seq=seq, kind="relationship-deleted", twin=twin, detail={"id": body["id"]})
+                yield Change(seq=seq, kind="twin", twin=twin, path=Point.parse(f"-{operation['path']}").path)
         case "link":
             yield Change(seq=seq, kind="link", twin=None, detail=body)
             yield from _cells_of(service, seq)
         case "telemetry":
             yield Change(seq=seq, kind="telemetry", twin=twin, path=tuple(body.get("path") or ()), detail=body)
         case "command" | "write":  # what a write changes comes as samples of its own
-            detail = {"kind": event.kind, "cause": event.cause, **body}
-            yield Change(seq=seq, kind="command", twin=twin, detail=detail)
-        case "model":
-            yield Change(seq=seq, kind="model", twin=None, detail={"id": body["id"], "action": body["action"]})
+            yield Change(seq=seq, kind="command", twin=twin, detail={"kind": event.kind, "cause": event.cause, **body})
+        case kind if kind in _PLAIN:
+            name, keys = _PLAIN[kind]
+            yield Change(seq=seq, kind=name, twin=twin, detail={key: body[key] for key in keys})
+
+
+_PLAIN: Final[Mapping[str, tuple[ChangeKind, Sequence[str]]]] = {
+    "twin-put": ("twin", ("model",)),
+    "twin-delete": ("twin-deleted", ()),
+    "relationship-put": ("relationship", ("id", "name", "target")),
+    "relationship-delete": ("relationship-deleted", ("id",)),
+    "model": ("model", ("id", "action")),
+}
+"""Events that are one change: its kind, and what of the body it tells."""
 
 
 def _samples(service: TwinService, event: Event, newest: dict[Point, datetime]) -> Iterator[Change]:
     source = event.body["source"]
     for text, value, status, source_time, server_time, *_ in event.body["readings"]:
         point = Point.parse(text)
-        cell = Cell(
-            value, Status(status), instant(source_time), instant(server_time), source=source, seq=event.seq
-        )
+        cell = Cell(value, Status(status), instant(source_time), instant(server_time), source=source, seq=event.seq)
         if cell.status == BAD_TYPE_MISMATCH or _is_late(service, point, cell, newest):
             continue
         yield Change(seq=event.seq, kind="value", twin=point.twin, path=point.path, cell=cell)

@@ -121,7 +121,7 @@ async def _beating(subscription: Subscription, every_s: float) -> AsyncIterator[
     waiting: asyncio.Task[Published] | None = None
     try:
         while True:
-            waiting = waiting or asyncio.ensure_future(anext(iterator))  # type: ignore[arg-type]  # it is a coroutine
+            waiting = waiting or asyncio.ensure_future(anext(iterator))
             done, _ = await asyncio.wait((waiting,), timeout=every_s)
             if not done:
                 yield None

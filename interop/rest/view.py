@@ -84,9 +84,7 @@ def twin(service: TwinService, twin_id: str) -> messages.Twin:
     """
     state = state_of(service, twin_id)
     about = service.about(twin_id)
-    links = [
-        messages.Link(id=link.id, name=link.name, target=link.target) for link in service.graph.outgoing(twin_id)
-    ]
+    links = [messages.Link(id=link.id, name=link.name, target=link.target) for link in service.graph.outgoing(twin_id)]
     return _twin(service, state).model_copy(update=_about(about) | {"relationships": links})
 
 
@@ -198,5 +196,3 @@ def _about(about: About) -> dict[str, object]:
 
 def _pillar(record: PillarRecord) -> messages.Pillar:
     return messages.Pillar(present=record.present, state=record.state, detail=record.detail)
-
-

@@ -9,9 +9,19 @@ from typing import Any
 
 from dtdl.compiler.point import PointType
 from dtdl.diagnostic import Diagnostic
-from dtdl.elements import Command, Component, Content, Element, Interface, Model, Property, SchemaField, Telemetry
+from dtdl.elements import (
+    Command,
+    Component,
+    Content,
+    Element,
+    Interface,
+    Model,
+    Property,
+    Schema,
+    SchemaField,
+    Telemetry,
+)
 from dtdl.elements import Relationship as RelationshipElement
-from dtdl.elements import Schema
 from dtdl.errors import Conflict, MegatwinError, PreconditionFailed, RequestInvalid, TwinNotFound, ValueInvalid
 from interop.event import Event
 from interop.graph.document import components_of, contents_from_document, marked
@@ -217,7 +227,7 @@ class MemoryService:
         return About(
             kind="mega-twin" if parts else "shadow" if cells else "model", physical=link,
             digital=Pillar(present=True, state="ok"), connection=link,
-            sources={cell.source: "up" for cell in cells.values()} | {name: f"down: {why}" for name, why in bad.items()},
+            sources={cell.source: f"down: {cell.reason}" if cell.status.is_bad else "up" for cell in cells.values()},
             parts=parts, degraded=bad,
         )  # fmt: skip
 
@@ -273,7 +283,7 @@ class MemoryService:
     def _validate(self, model: str, new: Mapping[str, Any]) -> None:
         if model not in self.model:
             raise Conflict("ModelNotFound", f"{model} is not loaded")
-        known = {path: content for path, content in contents(self.model.interface(model))}
+        known = dict(contents(self.model.interface(model)))
         for name, value in new.items():
             content = known.get((name,))
             if content is not None:
