@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dtdl.compiler.build import Types, compile
+    from dtdl.compiler.build import Types
+    from dtdl.compiler.build import compile_model as compile  # noqa: A004 - the name that users expect
     from dtdl.diagnostic import Diagnostic, Location, Severity
     from dtdl.dtmi import Dtmi
     from dtdl.elements import Element, Interface, Model
@@ -57,7 +58,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 - so that importing dtdl costs nothing
 
-    value = getattr(import_module(home), name)
+    value = getattr(import_module(home), "compile_model" if name == "compile" else name)
     globals()[name] = value
     return value
 

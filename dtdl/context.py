@@ -250,9 +250,7 @@ class _Reader:
             version = self.metamodel.implicit.get(text) if isinstance(text, str) else None
             if version is None:
                 break
-            table = self.affiliate(
-                self.position, version, allow=self.parent.options.allow_undefined == "always"
-            )
+            table = self.affiliate(self.position, version, allow=self.parent.options.allow_undefined == "always")
             if table is not None:
                 found[table.id.split(";")[0]] = table
             self.position += 1

@@ -428,9 +428,7 @@ class _Instance2(Instance):
         """Discard may mean that the FMU wants to end (FMI 2.0, 4.2.3)."""
         if status == DISCARD:
             asked = ctypes.c_int(0)
-            self._function("GetBooleanStatus")(
-                self._component, ctypes.c_int(_TERMINATED), ctypes.byref(asked)
-            )
+            self._function("GetBooleanStatus")(self._component, ctypes.c_int(_TERMINATED), ctypes.byref(asked))
             reached = ctypes.c_double(self.time_s)
             if asked.value:
                 self._function("GetRealStatus")(self._component, ctypes.c_int(2), ctypes.byref(reached))
@@ -537,7 +535,9 @@ def open_instance(folder: Path, description: Description, name: str, note: Note)
     """
     kinds: dict[int, type[Instance]] = {2: _Instance2, 3: _Instance3}
     if description.major not in kinds:
-        raise FmuError(f"{description.file}: FMI {description.fmi_version} is not run", action="Export it as 2.0 or 3.0.")
+        raise FmuError(
+            f"{description.file}: FMI {description.fmi_version} is not run", action="Export it as 2.0 or 3.0."
+        )
     return kinds[description.major](folder, description, name, note)
 
 

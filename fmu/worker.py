@@ -192,7 +192,9 @@ class Worker:
         values: list[Any] = self._ask(("step", step_s, list(inputs)))
         return values
 
-    def run(self, step_s: float, count: int, rows: Sequence[Sequence[Any]] | None = None) -> list[tuple[float, list[Any]]]:
+    def run(
+        self, step_s: float, count: int, rows: Sequence[Sequence[Any]] | None = None
+    ) -> list[tuple[float, list[Any]]]:
         """Makes many steps in one request.
 
         Args:

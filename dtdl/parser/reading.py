@@ -191,9 +191,7 @@ class Reader:
             for key in disallowed_keywords(node):
                 self.session.report("keywordDisallowed", Site(document, node, "key", key), value=key, **fields)
 
-    def again(
-        self, document: Document, node: dict[str, Json], context: Context, place: Place, identifier: str
-    ) -> None:
+    def again(self, document: Document, node: dict[str, Json], context: Context, place: Place, identifier: str) -> None:
         """Says that an element is defined twice, or that two siblings have one name."""
         session = self.session
         before = session.records[identifier]
@@ -241,7 +239,9 @@ class Reader:
         """Gives the part of an automatic id that tells siblings apart."""
         name = place.rule.segment if place.rule else None
         assert name is not None
-        key = name if name in node else next((k for k in node if k == f"dtmi:dtdl:property:{name};{context.version}"), "")
+        key = (
+            name if name in node else next((k for k in node if k == f"dtmi:dtdl:property:{name};{context.version}"), "")
+        )
         fields = {"primary": place.primary, "property": place.prop, "value": name}
         if not key:
             self.session.quit("missingDtmiSegPropertyValue", Site(document, node), **fields)
@@ -259,9 +259,7 @@ class Reader:
             "dtmiSegPropertyNotStringOrNumber", Site(document, node), Site(document, node, "key", key), **fields
         )
 
-    def written_identifier(
-        self, document: Document, node: dict[str, Json], context: Context, *, tolerant: bool
-    ) -> str:
+    def written_identifier(self, document: Document, node: dict[str, Json], context: Context, *, tolerant: bool) -> str:
         """Checks an ``@id``."""
         identifier = node["@id"]
         session, active = self.session, context.active
@@ -595,9 +593,7 @@ class Reader:
         if child is not None:
             self.session.references.append(Reference(record, rule, child.id, None, spot, place.index, None))
 
-    def reference(
-        self, record: Record, place: Place, text: str, index: int, expected: ClassRule | None
-    ) -> None:
+    def reference(self, record: Record, place: Place, text: str, index: int, expected: ClassRule | None) -> None:
         """Notes a reference by DTMI or term."""
         rule, spot = place.rule, place.spot
         assert rule is not None

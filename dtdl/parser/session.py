@@ -155,9 +155,7 @@ class Session:
     references: list[Reference] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
-    def report(
-        self, rule: str, site: Site | None = None, second: Site | None = None, /, **fields: str | None
-    ) -> None:
+    def report(self, rule: str, site: Site | None = None, second: Site | None = None, /, **fields: str | None) -> None:
         """Notes a finding."""
         self.findings.append(Finding(rule, fields, site, second))
 

@@ -58,7 +58,9 @@ class Standard:
             outer = self.reader.root.child(self._document, node)
             place = Place(outer.active.classes["Entity"], None, None, None)
             self.reader.element(self._document, node, outer, place)
-            queue.extend(reference.target for reference in session.references if reference.target not in session.records)
+            queue.extend(
+                reference.target for reference in session.references if reference.target not in session.records
+            )
         self._link()
         return dtmi in session.records
 

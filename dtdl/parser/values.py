@@ -58,9 +58,7 @@ class _Kind:
 _KINDS: Final = {
     "string": _Kind("string", "string", lambda v: isinstance(v, str), "String"),
     "integer": _Kind("integer", "integer", is_integer, "Integer"),
-    "decimal": _Kind(
-        "numeric", "decimal", lambda v: isinstance(v, int | float) and not isinstance(v, bool), "Numeric"
-    ),
+    "decimal": _Kind("numeric", "decimal", lambda v: isinstance(v, int | float) and not isinstance(v, bool), "Numeric"),
     "boolean": _Kind("boolean", "boolean", lambda v: isinstance(v, bool), "Boolean"),
     "duration": _Kind("duration", "duration", lambda v: isinstance(v, str), "String"),
 }
@@ -185,7 +183,9 @@ class Values:
         if both and least == most and value != least:
             self.report("valueNotExact", site, value=text, restriction=str(least))
         elif least is not None and value < least:
-            self.report("valueBelowRange" if both else "valueBelowMin", site, value=text, restriction=both or str(least))
+            self.report(
+                "valueBelowRange" if both else "valueBelowMin", site, value=text, restriction=both or str(least)
+            )
         elif most is not None and value > most:
             self.report("valueAboveRange" if both else "valueAboveMax", site, value=text, restriction=both or str(most))
 
@@ -337,7 +337,11 @@ class Values:
     def tagged_extras(self, node: Mapping[str, Json]) -> None:
         """Reports what has no place in a language-tagged string."""
         document = self.spot.document
-        rules = {"@context": "langStringElementContext", "@id": "langStringElementId", "@graph": "langStringElementGraph"}
+        rules = {
+            "@context": "langStringElementContext",
+            "@id": "langStringElementId",
+            "@graph": "langStringElementGraph",
+        }
         strict = self.record.context.active.restricts_keywords
         if strict:
             rules["@type"] = "langStringElementType"

@@ -111,9 +111,7 @@ def wide(names: Sequence[str]) -> Edges:
     def edges(record: Record) -> list[tuple[int, Record]]:
         if not record.links:
             return []
-        return [
-            (int(name in wanted), item) for name in record.rule.by_name for item in record.linked(name)
-        ]
+        return [(int(name in wanted), item) for name in record.rule.by_name for item in record.linked(name)]
 
     return edges
 

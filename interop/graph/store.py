@@ -208,6 +208,13 @@ class Head:
         self._graph.install(*done, seq=seq)
         return done
 
+    def retract(self, seq: int) -> None:
+        """Forgets what waits after a seq: it was numbered and then not handed to the ledger."""
+        kept = [delta for delta in self._pending if delta.seq <= seq]
+        self.reset()
+        for delta in kept:
+            self.push(delta)
+
     def reset(self) -> None:
         """Forgets everything that waits."""
         self._pending.clear()

@@ -76,7 +76,7 @@ class Index:
     def _add_samples(self, event: Event) -> None:
         source = self._name(event.body["source"])
         recorded = micros(event.recorded_at)
-        for n, (text, value, status, source_time, server_time, kind) in enumerate(event.body["readings"]):
+        for n, (text, value, status, source_time, server_time, kind, *_) in enumerate(event.body["readings"]):
             self._samples.append(
                 (
                     self._point(text), _micros(source_time, recorded), event.seq, n,

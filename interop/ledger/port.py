@@ -40,11 +40,18 @@ class Ledger(ABC):
         """How many events are durable, which is the seq of the last one."""
 
     @abstractmethod
-    def prepare(self, drafts: Sequence[Draft]) -> Sequence[Event]:
+    def prepare(self, drafts: Sequence[Draft], *, after: Sequence[Event] = ()) -> Sequence[Event]:
         """Numbers, times and encodes drafts without storing them.
 
         The numbers are dense and go on after the last append; ``recorded_at`` is now and never decreases. They are
         used up by ``append`` of what this gives, which must come before any other ``append``.
+
+        Args:
+            drafts: What is to be stored.
+            after: What ``prepare`` gave last: these drafts follow from it and are stored with it, all or none.
+
+        Returns:
+            ``after`` and the new events.
 
         Raises:
             RequestInvalid: A body that JSON cannot hold.

@@ -80,13 +80,16 @@ class SqliteLedger(Ledger):
         """Hex of the Merkle tree head over the durable events."""
         return self._root.hex()
 
-    def prepare(self, drafts: Sequence[Draft]) -> Sequence[Event]:
+    def prepare(self, drafts: Sequence[Draft], *, after: Sequence[Event] = ()) -> Sequence[Event]:
         """Numbers, times and encodes; see the port."""
+        if after and after is not self._prepared[0]:
+            raise InteropError("what comes after prepared events must come after the ones that prepare() gave last")
+        encoded = self._prepared[1] if after else []
         # One microsecond of steps back is as much as a clock may do; time as recorded stands still meanwhile.
-        now = max(utc_now(), self._last)
+        now = after[-1].recorded_at if after else max(utc_now(), self._last)
         numbers: dict[int, int] = {}
         events: list[Event] = []
-        for seq, draft in enumerate(drafts, start=self._next):
+        for seq, draft in enumerate(drafts, start=self._next + len(after)):
             cause = draft.cause
             if isinstance(cause, Draft):
                 if id(cause) not in numbers:
@@ -99,8 +102,8 @@ class SqliteLedger(Ledger):
                     body=draft.body,
                 )
             )  # fmt: skip
-        prepared = tuple(events)
-        self._prepared = (prepared, [_encode(event) for event in events])
+        prepared = (*after, *events)
+        self._prepared = (prepared, [*encoded, *map(_encode, events)])
         return prepared
 
     def append(self, drafts: Sequence[Draft] | Sequence[Event]) -> Append:

@@ -82,6 +82,7 @@ class Engine:
         self.deriver = deriver
         self.on_publish: list[Callable[[Sequence[Change]], None]] = []
         self._subscriptions: list[Queue] = []
+        ledger.on_reset = lambda _error: self.head.reset()
 
     def subscribe(self, queue: int) -> Queue:
         """Everything that is published from now on."""
@@ -104,18 +105,19 @@ class Engine:
             Overloaded: The ledger's queue is full.
         """
         done: asyncio.Future[Sequence[Event]] = asyncio.get_running_loop().create_future()
+        events = self.ledger.prepare(drafts)
+        before = events[0].seq - 1
         try:
-            events, deltas = self._number(drafts)
-            stored = [*events, *self._derive(events, deltas)]
+            deltas = self._push(events)
+            stored = self._derive(events, deltas)
             durable = self.ledger.append(stored)
         except BaseException:
-            self.head.reset()
+            self.head.retract(before)
             raise
 
         def landed(future: asyncio.Future[Any]) -> None:
             error = InteropError("the ledger was closed") if future.cancelled() else future.exception()
             if error is not None:
-                self.head.reset()
                 if not done.done():
                     done.set_exception(error)
                 return
@@ -143,21 +145,23 @@ class Engine:
         self.deriver.rebuild(self.graph)
         return kept
 
-    def _number(self, drafts: Sequence[Draft]) -> tuple[Sequence[Event], list[Delta]]:
-        events = self.ledger.prepare(drafts)
+    def _push(self, events: Sequence[Event]) -> list[Delta]:
         deltas = []
         for event in events:
             delta = apply(self.head, event)
             self.head.push(delta)
             deltas.append(delta)
-        return events, deltas
+        return deltas
 
     def _derive(self, events: Sequence[Event], deltas: Sequence[Delta]) -> Sequence[Event]:
+        """Gives the events and, after them, those that follow."""
         rebuilt = any(self._concerned(delta) for delta in deltas)
         if rebuilt:
             self.deriver.rebuild(self.head)
         dirty = {point for delta in deltas for point in self._dirty(delta)}
         found = self.deriver.derive(dirty, self.head, now=events[-1].recorded_at, everything=rebuilt)
+        if not found:
+            return events
         drafts = [
             Draft(
                 kind="samples",
@@ -169,7 +173,9 @@ class Engine:
             for kind in (CONNECTION, ROLL_UP)
             if any(item.cell.source == kind for item in found)
         ]
-        return self._number(drafts)[0] if drafts else []
+        stored = self.ledger.prepare(drafts, after=events)
+        self._push(stored[len(events) :])
+        return stored
 
     def _concerned(self, delta: Delta) -> bool:
         if any(self.deriver.concerns(twin) for twin, _ in delta.relationships):

@@ -79,7 +79,9 @@ async def test_conditions_are_held(azure: httpx.AsyncClient, service: MemoryServ
 
 
 @pytest.mark.parametrize("twin", ["a/b", "ü 1", "50%", "a?b#c", "..", "dtmi:x;1"])
-async def test_an_id_may_have_any_printable_character(azure: httpx.AsyncClient, service: MemoryService, twin: str) -> None:
+async def test_an_id_may_have_any_printable_character(
+    azure: httpx.AsyncClient, service: MemoryService, twin: str
+) -> None:
     path = f"/digitaltwins/{''.join(f'%{byte:02X}' for byte in twin.encode())}"
     reply = await azure.put(path, json=DOCUMENT)
     assert reply.json()["$dtId"] == twin

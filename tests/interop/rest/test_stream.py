@@ -44,7 +44,9 @@ class Frames:
 
 
 @asynccontextmanager
-async def frames(http: httpx.AsyncClient, headers: Mapping[str, str] | None = None, **query: Any) -> AsyncIterator[Frames]:
+async def frames(
+    http: httpx.AsyncClient, headers: Mapping[str, str] | None = None, **query: Any
+) -> AsyncIterator[Frames]:
     async with http.stream("GET", "/v1/stream", params=query, headers=headers) as reply:
         assert reply.status_code == 200
         assert reply.headers["content-type"].startswith("text/event-stream")
