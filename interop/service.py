@@ -204,6 +204,10 @@ class TwinService(Protocol):
         """Every top-level and component value of a twin: properties, telemetry, commands, in model order."""
         ...
 
+    def absent(self, point: Point) -> tuple[Status, str]:
+        """Why a point of an existing twin has no value: its status, and the reason for people."""
+        ...
+
     async def put_twin(
         self, twin: str, document: Mapping[str, Any], caller: Caller, *, if_match: str | None = None,
         if_none_match: str | None = None,

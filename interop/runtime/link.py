@@ -18,6 +18,7 @@ from interop.service import SourceHealth
 from interop.values import (
     BAD_NO_COMMUNICATION,
     BAD_NOT_FOUND,
+    BAD_WAITING,
     LinkEvent,
     Point,
     Reading,
@@ -112,6 +113,15 @@ class Link:
             overflowed=self.now.overflowed,
             restarts=self.now.restarts,
         )
+
+    def absent(self, point: Point) -> tuple[Status, str]:
+        """Why a bound point has no value."""
+        if self.now.state != "up":
+            status = BAD_WAITING if self.now.state == "opening" else BAD_NO_COMMUNICATION
+            return status, f"{self.name}: {self.now.cause or 'not connected yet'}"
+        if point in self.now.unmatched:
+            return BAD_NOT_FOUND, self.now.unmatched[point]
+        return BAD_WAITING, f"{self.name} has sent none yet"
 
     def require_up(self) -> Adapter:
         """Gives the adapter.
@@ -241,7 +251,7 @@ class Link:
             self.conversions[point] = prepare(binding, description, max_skew_s=self.plan.max_skew_s)
             if not description.found:
                 self.now.unmatched[point] = description.detail or "not found"
-                if point in self.observed:
+                if point in self.observed and self._current(point) is not None:
                     lost.append(missing_row(binding, now, description.detail))
             elif self.conversions[point].problem:
                 self.now.problems[point] = self.conversions[point].problem

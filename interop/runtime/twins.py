@@ -29,7 +29,7 @@ from interop.runtime.ownership import FILE, Books, Difference, compare
 from interop.runtime.requests import Requests
 from interop.runtime.split import Owner, split_patch, split_put
 from interop.service import About, Caller, Change, Health, HistoryRow, Subscription
-from interop.values import BAD_WAITING, LinkEvent, Point, Value, utc_now
+from interop.values import BAD_NO_DATA, BAD_WAITING, LinkEvent, Point, Status, Value, utc_now
 
 _log = logging.getLogger("megatwin.runtime")
 
@@ -107,6 +107,15 @@ class Runtime:
     def points(self, twin: str) -> Sequence[PointType]:
         """Every top-level and component value of a twin."""
         return self.types.points(self._twin(twin).model)
+
+    def absent(self, point: Point) -> tuple[Status, str]:
+        """Why a point has no value."""
+        for link in self.links.values():
+            if point in link.bindings and link.directions[point] != "out":
+                return link.absent(point)
+        if point in self.engine.deriver.targets:
+            return BAD_WAITING, "what it follows has no value yet"
+        return BAD_NO_DATA, "never set"
 
     async def put_twin(
         self,
@@ -312,12 +321,10 @@ class Runtime:
             for binding in plan.source.bindings:
                 self._bonds.setdefault(binding.point.twin, []).append((plan.name, binding))
         self._own_points()
+        now = utc_now()
         waiting = [
             link_draft(
-                LinkEvent(name, "down", utc_now(), cause="starting"),
-                "runtime",
-                BAD_WAITING,
-                f"{name}: not yet connected",
+                LinkEvent(name, "down", now, cause="starting"), "runtime", BAD_WAITING, f"{name}: not connected yet"
             )
             for name in self.links
             if self.graph.fed_by(name)
