@@ -1,1 +1,66 @@
 """The language: DTDL read, checked and compiled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dtdl.compiler.build import Types, compile
+    from dtdl.diagnostic import Diagnostic, Location, Severity
+    from dtdl.dtmi import Dtmi
+    from dtdl.elements import Element, Interface, Model
+    from dtdl.parser import check, parse
+    from dtdl.units import Unit, convertible, converter, parse_unit, unit
+
+_HOMES = {
+    "Diagnostic": "dtdl.diagnostic",
+    "Dtmi": "dtdl.dtmi",
+    "Element": "dtdl.elements",
+    "Interface": "dtdl.elements",
+    "Location": "dtdl.diagnostic",
+    "Model": "dtdl.elements",
+    "Severity": "dtdl.diagnostic",
+    "Types": "dtdl.compiler.build",
+    "Unit": "dtdl.units",
+    "check": "dtdl.parser",
+    "compile": "dtdl.compiler.build",
+    "converter": "dtdl.units",
+    "convertible": "dtdl.units",
+    "parse": "dtdl.parser",
+    "parse_unit": "dtdl.units",
+    "unit": "dtdl.units",
+}
+
+__all__ = [
+    "Diagnostic",
+    "Dtmi",
+    "Element",
+    "Interface",
+    "Location",
+    "Model",
+    "Severity",
+    "Types",
+    "Unit",
+    "check",
+    "compile",
+    "converter",
+    "convertible",
+    "parse",
+    "parse_unit",
+    "unit",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - so that importing dtdl costs nothing
+
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Rules about whole models, one function each, and the words of every finding."""

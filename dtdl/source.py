@@ -1,0 +1,400 @@
+"""JSON texts: where they come from, their values, and, only when asked, where in the text a value is written."""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple, NoReturn
+
+from dtdl.diagnostic import Location
+from dtdl.errors import InputUnreadable, LimitExceeded
+
+Json = Any
+
+MAX_BYTES: Final = 64 * 1024 * 1024
+MAX_DEPTH: Final = 64
+MAX_TEXTS: Final = 100_000
+_BIG: Final = 300
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
+_TOKEN: Final = re.compile(r'[ \t\n\r]*([{}\[\],:]|"(?:[^"\\]|\\.)*"|[^\s{}\[\],:"]+)')
+
+
+class Pairs(dict[str, Json]):
+    """A JSON object that writes a key twice: ``pairs`` has every entry, the mapping the last of each."""
+
+    __slots__ = ("pairs",)
+
+    def __init__(self, pairs: list[tuple[str, Json]]) -> None:
+        super().__init__(pairs)
+        self.pairs = pairs
+
+
+def entries(node: dict[str, Json]) -> Iterable[tuple[str, Json]]:
+    """Gives every entry of an object as written, repeated keys included."""
+    return node.pairs if type(node) is Pairs else node.items()
+
+
+def values_of(value: Json) -> Sequence[Json]:
+    """Gives the values of a property: one, or those of an array with nested arrays flattened."""
+    if type(value) is not list:
+        return (value,)
+    if not any(type(item) is list for item in value):
+        return value
+    flat: list[Json] = []
+    for item in value:
+        flat.extend(values_of(item))
+    return flat
+
+
+class Site(NamedTuple):
+    """A place in a document: an object, a key, one value of a key, or all of them.
+
+    Attributes:
+        document: Where it is.
+        node: The object; None for a value at the top of the document.
+        part: ``object``, ``key``, ``value`` or ``values``.
+        key: The key, for the last three.
+        index: Which value, or which occurrence of the key.
+    """
+
+    document: Document
+    node: Json
+    part: str = "object"
+    key: str = ""
+    index: int = 0
+
+    @property
+    def location(self) -> Location:
+        """Where that is, by a second scan of the text."""
+        return self.document.locate(self)
+
+
+class Span(NamedTuple):
+    """A value in the text: offsets of its first character and behind its last, and its children."""
+
+    start: int
+    end: int
+    keys: tuple[tuple[str, int], ...] | None
+    children: tuple[Span, ...]
+
+
+class Fault(NamedTuple):
+    """Why a text cannot be read."""
+
+    rule: str
+    cause: str
+    action: str
+    location: Location
+
+
+@dataclass(eq=False, slots=True)
+class Document:
+    """One JSON text.
+
+    Attributes:
+        text: The text, or None when it could not be decoded.
+        file: What the user calls it.
+        index: Its index in the call, None for a document that a resolver gave.
+        value: Its JSON value, once :func:`load` has read it.
+        fault: Why it could not be read.
+    """
+
+    text: str
+    file: str
+    index: int | None = None
+    value: Json = None
+    fault: Fault | None = None
+    repeated: list[Pairs] = field(default_factory=list)
+    _spans: dict[int, Span] | None = None
+    _root: Span | None = None
+    _lines: list[int] | None = None
+
+    def locate(self, site: Site) -> Location:
+        """Gives the span of a place; only the file when the place is not in the text."""
+        if self._spans is None:
+            self._spans = {}
+            self._root = _scan(self.text)
+            _pair(self.value, self._root, self._spans)
+        span = self._root if site.node is None else self._spans.get(id(site.node))
+        if span is None:
+            return Location(self.file, index=self.index)
+        start, end = self._offsets(span, site)
+        line, column = self.position(start)
+        end_line, end_column = self.position(end)
+        return Location(self.file, line, column, end_line, end_column, self.index)
+
+    def _offsets(self, span: Span, site: Site) -> tuple[int, int]:
+        if site.part == "object":
+            return span.start, span.end
+        held = span
+        if site.node is not None:
+            found = [i for i, (key, _) in enumerate(span.keys or ()) if key == site.key]
+            if not found:
+                return span.start, span.end
+            occurrence = found[min(site.index, len(found) - 1)] if site.part == "key" else found[0]
+            if site.part == "key":
+                key, start = (span.keys or ())[occurrence]
+                return start, start + len(key) + 2
+            held = span.children[occurrence]
+        if site.part == "values":
+            return held.start, held.end
+        flat = _flat(held)
+        return (flat[site.index].start, flat[site.index].end) if site.index < len(flat) else (held.start, held.end)
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Gives line and column, both from 1, of a character offset."""
+        if self._lines is None:
+            self._lines = [0, *(match.end() for match in re.finditer("\n", self.text))]
+        line = bisect_right(self._lines, offset)
+        return line, offset - self._lines[line - 1] + 1
+
+    def at(self, offset: int) -> Location:
+        """Gives the location of one character."""
+        line, column = self.position(offset)
+        return Location(self.file, line, column, line, column + 1, self.index)
+
+
+def _flat(span: Span) -> list[Span]:
+    if span.keys is not None or not span.children:
+        return [span] if span.keys is not None or span.end - span.start != 0 else []
+    return [leaf for child in span.children for leaf in (_flat(child) if _is_array(child) else [child])]
+
+
+def _is_array(span: Span) -> bool:
+    return span.keys is None and bool(span.children)
+
+
+def _scan(text: str) -> Span:
+    """Reads the text again, for positions only; it is known to be well-formed."""
+    tokens = _TOKEN.finditer(text)
+
+    def value(match: re.Match[str]) -> Span:
+        token, start = match[1], match.start(1)
+        if token == "{":
+            return members(start)
+        if token == "[":
+            return items(start)
+        return Span(start, match.end(1), None, ())
+
+    def members(start: int) -> Span:
+        keys: list[tuple[str, int]] = []
+        children: list[Span] = []
+        for match in tokens:
+            token = match[1]
+            if token == "}":
+                return Span(start, match.end(1), tuple(keys), tuple(children))
+            if token == ",":
+                continue
+            keys.append((json.loads(token, strict=False) if "\\" in token else token[1:-1], match.start(1)))
+            next(tokens)
+            children.append(value(next(tokens)))
+        return Span(start, len(text), tuple(keys), tuple(children))
+
+    def items(start: int) -> Span:
+        children: list[Span] = []
+        for match in tokens:
+            if match[1] == "]":
+                return Span(start, match.end(1), None, tuple(children))
+            if match[1] != ",":
+                children.append(value(match))
+        return Span(start, len(text), None, tuple(children))
+
+    return value(next(tokens))
+
+
+def _pair(value: Json, span: Span, found: dict[int, Span]) -> None:
+    """Walks values and spans side by side, so that an object's identity leads to its place."""
+    if isinstance(value, dict):
+        found[id(value)] = span
+        for (_, item), child in zip(entries(value), span.children, strict=False):
+            if isinstance(item, dict | list):
+                _pair(item, child, found)
+    elif isinstance(value, list):
+        for item, child in zip(value, span.children, strict=False):
+            if isinstance(item, dict | list):
+                _pair(item, child, found)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise _NotJson(name)
+
+
+class _NotJson(ValueError):
+    """A constant such as ``NaN`` that Python reads and JSON has not."""
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) < _BIG else float(digits)
+
+
+def load(document: Document) -> Document:
+    """Reads the JSON value of a document, or says in ``fault`` why it has none.
+
+    Raises:
+        LimitExceeded: The text is larger than ``MAX_BYTES``.
+    """
+    if document.fault is not None:
+        return document
+    text = document.text
+    if len(text) > MAX_BYTES:
+        raise LimitExceeded(
+            f"{document.file} has more than {MAX_BYTES} characters", action="Split it into several documents."
+        )
+
+    def obj(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            made = Pairs(pairs)
+            document.repeated.append(made)
+        return made
+
+    try:
+        document.value = json.loads(
+            text, object_pairs_hook=obj, parse_constant=_no_constant, parse_int=_integer, strict=True
+        )
+    except json.JSONDecodeError as error:
+        document.fault = Fault(
+            "MT001",
+            f"This is not JSON: {error.msg[:1].lower()}{error.msg[1:]}.",
+            "Correct the syntax here, or just before.",
+            document.at(min(error.pos, len(text))),
+        )
+    except _NotJson as error:
+        offset = max(text.find(str(error)), 0)
+        document.fault = Fault(
+            "MT001", f"This is not JSON: {error} is no value.", "Use a number, a string or null.", document.at(offset)
+        )
+    except RecursionError:
+        document.fault = _too_deep(document)
+    else:
+        if _deeper(document.value):
+            document.fault = _too_deep(document)
+        elif "\\u" in text and _lone_surrogate(document.value):
+            offset = max(text.lower().find("\\ud"), 0)
+            document.fault = Fault(
+                "MT002",
+                "A string has half of a surrogate pair, which is no character.",
+                "Write the character itself, or both halves.",
+                document.at(offset),
+            )
+    return document
+
+
+def _too_deep(document: Document) -> Fault:
+    depth = 0
+    for match in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{\]}]', document.text):
+        depth += (match[0] in "[{") - (match[0] in "]}") if len(match[0]) == 1 else 0
+        if depth > MAX_DEPTH:
+            break
+    return Fault(
+        "MT003",
+        f"The nesting is deeper than {MAX_DEPTH} levels.",
+        "Give nested elements an @id and refer to them.",
+        document.at(match.start()),
+    )
+
+
+def _deeper(value: Json) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        below: list[Json] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(v for v in item.values() if isinstance(v, dict | list))
+            elif isinstance(item, list):
+                below.extend(v for v in item if isinstance(v, dict | list))
+        if not below:
+            return False
+        level = below
+    return True
+
+
+def _lone_surrogate(value: Json) -> bool:
+    return _SURROGATE.search(json.dumps(value, ensure_ascii=False)) is not None
+
+
+def documents(inputs: str | Path | Iterable[str | Path]) -> Iterator[Document]:
+    """Gives the documents of texts, files, folders (all ``*.json`` below) and ``.jsonl`` of ``{"path", "text"}``.
+
+    Args:
+        inputs: A ``str`` is a JSON text, a ``Path`` a file or folder.
+
+    Raises:
+        InputUnreadable: A path that is missing or may not be read.
+        LimitExceeded: More than ``MAX_TEXTS`` documents.
+    """
+    given = [inputs] if isinstance(inputs, str | Path) else inputs
+    index = 0
+    for item in given:
+        found = [Document(item, f"<text {index}>")] if isinstance(item, str) else _of_path(Path(item))
+        for document in found:
+            if index >= MAX_TEXTS:
+                raise LimitExceeded(f"more than {MAX_TEXTS} documents", action="Read fewer at a time.")
+            document.index = index
+            index += 1
+            yield load(document)
+
+
+def _of_path(path: Path) -> Iterator[Document]:
+    if path.is_dir():
+        for file in sorted(path.rglob("*.json")):
+            if file.is_file():
+                yield _of_bytes(_bytes(file), str(file))
+    elif path.suffix == ".jsonl":
+        yield from _of_lines(_bytes(path), path)
+    else:
+        yield _of_bytes(_bytes(path), str(path))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise LimitExceeded(f"{path} is larger than {MAX_BYTES} bytes", action="Split it into several files.")
+        return path.read_bytes()
+    except OSError as error:
+        raise InputUnreadable(
+            f"{path} cannot be read: {error.strerror or error}", action="Check the path and its permissions."
+        ) from error
+    except ValueError as error:
+        raise InputUnreadable(f"{path!r} is no path: {error}", action="Check the path.") from error
+
+
+def _of_bytes(data: bytes, file: str) -> Document:
+    try:
+        return Document(data.decode("utf-8-sig"), file)
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8-sig", "replace")
+        document = Document(before, file)
+        line, column = document.position(len(before))
+        document.fault = Fault(
+            "MT002",
+            f"This is not UTF-8: byte 0x{data[error.start]:02x} cannot stand here.",
+            "Save the file as UTF-8.",
+            Location(file, line, column),
+        )
+        return document
+
+
+def _of_lines(data: bytes, path: Path) -> Iterator[Document]:
+    for number, line in enumerate(data.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+                raise _NotJson(line[:40].decode("utf-8", "replace"))
+        except (ValueError, RecursionError) as error:
+            document = Document("", str(path))
+            document.fault = Fault(
+                "MT001",
+                f"Line {number} is not a JSON object with a text: {str(error)[:80]}.",
+                'Write one {"path": …, "text": …} a line.',
+                Location(str(path), number),
+            )
+            yield document
+            continue
+        yield Document(row["text"], str(row.get("path") or f"{path}:{number}"))

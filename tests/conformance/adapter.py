@@ -1,0 +1,91 @@
+"""Renames only: our findings in the form that the published cases expect, their resolution lists as a resolver."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import dtdl
+from dtdl.diagnostic import Diagnostic, Location
+
+NAMES = {
+    "primary_id": "PrimaryID",
+    "secondary_id": "SecondaryID",
+    "property_name": "Property",
+    "aux_property": "AuxProperty",
+    "type_name": "Type",
+    "value": "Value",
+    "restriction": "Restriction",
+    "transformation": "Transformation",
+    "layer": "Layer",
+}
+
+
+def resolver(rounds: list[dict[str, Any]] | None) -> Any:
+    """Gives each round of a case to the request that it belongs to."""
+    if rounds is None:
+        return None
+
+    def resolve(wanted: Any) -> Any:
+        for given in rounds:
+            if set(given["request"]) == set(wanted):
+                texts = given["response"]
+                return texts and {t["@id"]: json.dumps(t, indent=2, ensure_ascii=False) for t in texts}
+        return None
+
+    return resolve
+
+
+def arguments(options: dict[str, Any]) -> dict[str, Any]:
+    """Options of a case as arguments of dtdl.check and dtdl.parse."""
+    quirks = {"TolerateSolecismsInParse": "parse", "TolerateSolecismsInResolve": "resolve"}
+    return {
+        "resolver": resolver(options["resolution"]),
+        "allow_undefined": options["allow_undefined"],
+        "max_version": options["max_version"],
+        "limits": options["limits"],
+        "tolerate": [quirks[name] for name in options["quirks"]],
+    }
+
+
+def place(prefix: str, location: Location | None) -> dict[str, Any]:
+    """A location under the names of the cases."""
+    if location is None or not location.line:
+        return {}
+    where = {f"{prefix}Index": location.index} if location.index is not None else {f"{prefix}Dtmi": location.file}
+    return where | {f"{prefix}Start": location.line, f"{prefix}End": location.end_line}
+
+
+def renamed(found: Diagnostic) -> dict[str, Any] | str:
+    """A Diagnostic under the names of the cases."""
+    if found.rule.endswith(":unresolved"):
+        return f"unresolved:{found.value}"
+    fields = {theirs: getattr(found, ours) for ours, theirs in NAMES.items()}
+    return {"ValidationID": found.rule} | fields | place("Primary", found.location) | place("Secondary", found.secondary)
+
+
+def validate(texts: list[str], options: dict[str, Any]) -> list[dict[str, Any] | str]:
+    """Errors of the texts."""
+    return [renamed(d) for d in dtdl.check(texts, **arguments(options)) if d.severity == "error"]
+
+
+def warnings(texts: list[str], options: dict[str, Any]) -> list[str]:
+    """Warnings about the texts."""
+    return [d.rule for d in dtdl.check(texts, **arguments(options)) if d.severity == "warning"]
+
+
+def dtmi(text: str) -> dict[str, Any] | None:
+    """The parts of a DTMI, None when it is none."""
+    try:
+        made = dtdl.Dtmi(text)
+    except ValueError:
+        return None
+    return {
+        "MajorVersion": made.major,
+        "MinorVersion": made.minor,
+        "CompleteVersion": made.complete_version,
+        "Versionless": made.versionless,
+        "Labels": list(made.labels),
+        "IsReserved": made.is_reserved,
+        "Fragment": made.fragment,
+    }
