@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, NoReturn
 
 from dtdl.dtmi import Dtmi
 from dtdl.errors import DtmiInvalid
-from dtdl.metamodel import ContextTable, Language, Metamodel
+from dtdl.metamodel import ContextTable, Language, Metamodel, bound
 from dtdl.source import Document, Site
 
 Json = Any
@@ -142,7 +142,7 @@ class Context:
     def is_reference(self, dtmi: str) -> bool:
         """Whether a text may refer to an element, by the pattern and length of the version."""
         active = self.active
-        length = active.id_length.get(self.limit)
+        length = bound(active.id_length, self.limit)
         return (length is None or len(dtmi) <= length) and active.id_match.match(dtmi) is not None
 
     def reserved(self) -> tuple[str, ...]:

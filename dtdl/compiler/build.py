@@ -44,10 +44,12 @@ from dtdl.errors import ModelNotFound, ValueInvalid
 from dtdl.units import unit
 
 _BASES: Mapping[str, type[BaseModel]] = {"Twin": Twin, "Record": Record, "Link": Link}
+for _base in _BASES.values():
+    _base.model_rebuild()  # pydantic loads half of itself on the first one: here, not while a twin waits
 _HIDDEN = frozenset({"dt_id", "etag", "metadata", "relationship_id", "relationship_name", "source_id", "target_id"})
 
 
-def compile_model(model: Model) -> Types:
+def compile(model: Model) -> Types:  # noqa: A001 - read as dtdl.compile
     """Compiles a model: no class is built before it is used.
 
     Args:
@@ -63,6 +65,7 @@ class Builder:
         self._planner = planner
         self._built: dict[str, type[BaseModel]] = {}
         self._building: dict[str, str] = {}
+        self._types: dict[TypePlan, Any] = {}
         self._open: list[type[BaseModel]] = []
         self._forward: dict[str, str] = {}
 
@@ -91,6 +94,14 @@ class Builder:
 
     def type_of(self, plan: TypePlan) -> Any:
         """Gives the annotation of a type."""
+        found = self._types.get(plan)
+        if found is None:
+            found = self._make_type(plan)
+            if values.is_ready(found):  # any other may refer to a class that is not finished yet
+                self._types[plan] = found
+        return found
+
+    def _make_type(self, plan: TypePlan) -> Any:
         match plan:
             case Plain(kind):
                 return values.PRIMITIVES[kind]

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import core_schema
 
-from dtdl.compiler.values import Maybe, String
+from dtdl.compiler.values import Primitive, Ready, String
+
+_TEXT = Primitive("String")
+_ANY = Ready(core_schema.dict_schema(core_schema.str_schema(strict=True), strict=True), {"type": "object"})
 
 
 class Record(BaseModel):
@@ -61,9 +65,9 @@ class Twin(Record):
         metadata: ``$metadata``.
     """
 
-    dt_id: Annotated[Maybe[String], Field(alias="$dtId")] = None
-    etag: Annotated[Maybe[String], Field(alias="$etag")] = None
-    metadata: Annotated[Maybe[dict[str, Any]], Field(alias="$metadata")] = None
+    dt_id: Annotated[String | None, _TEXT, Field(alias="$dtId")] = None
+    etag: Annotated[String | None, _TEXT, Field(alias="$etag")] = None
+    metadata: Annotated[dict[str, Any] | None, _ANY, Field(alias="$metadata")] = None
 
 
 class Link(Record):
@@ -78,9 +82,9 @@ class Link(Record):
         metadata: ``$metadata``.
     """
 
-    relationship_id: Annotated[Maybe[String], Field(alias="$relationshipId")] = None
-    relationship_name: Annotated[Maybe[String], Field(alias="$relationshipName")] = None
-    source_id: Annotated[Maybe[String], Field(alias="$sourceId")] = None
-    target_id: Annotated[Maybe[String], Field(alias="$targetId")] = None
-    etag: Annotated[Maybe[String], Field(alias="$etag")] = None
-    metadata: Annotated[Maybe[dict[str, Any]], Field(alias="$metadata")] = None
+    relationship_id: Annotated[String | None, _TEXT, Field(alias="$relationshipId")] = None
+    relationship_name: Annotated[String | None, _TEXT, Field(alias="$relationshipName")] = None
+    source_id: Annotated[String | None, _TEXT, Field(alias="$sourceId")] = None
+    target_id: Annotated[String | None, _TEXT, Field(alias="$targetId")] = None
+    etag: Annotated[String | None, _TEXT, Field(alias="$etag")] = None
+    metadata: Annotated[dict[str, Any] | None, _ANY, Field(alias="$metadata")] = None

@@ -147,27 +147,42 @@ def json_schema(kind: str) -> dict[str, Any]:
     return made
 
 
-class Primitive:
-    """Marks an annotated type as a primitive schema of DTDL and gives pydantic its rules.
+class Ready:
+    """Marks an annotated type with the rules that pydantic would otherwise work out again for each class.
+
+    Args:
+        core: Core schema of a type in which no compiled class occurs.
+        schema: The same as JSON Schema.
+    """
+
+    __slots__ = ("core", "schema")
+
+    def __init__(self, core: CoreSchema, schema: dict[str, Any]) -> None:
+        self.core = core
+        self.schema = schema
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return self.core
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return dict(self.schema)
+
+
+class Primitive(Ready):
+    """Marks an annotated type as a primitive schema of DTDL.
 
     Args:
         kind: Name of the metamodel class, such as ``Integer``.
     """
 
-    __slots__ = ("_core", "kind")
+    __slots__ = ("kind",)
 
     def __init__(self, kind: str) -> None:
+        super().__init__(_core(kind), json_schema(kind))
         self.kind = kind
-        self._core = _core(kind)
 
     def __repr__(self) -> str:
         return f"Primitive({self.kind!r})"
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return self._core
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return json_schema(self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,19 +250,41 @@ PRIMITIVES: Final[Mapping[str, Any]] = MappingProxyType(
 """Primitive schema → annotated type."""
 
 
+def ready(type_: Any) -> Ready:
+    """Gives the rules of an annotated type of this module that is not a class."""
+    found: Ready = type_.__metadata__[0]
+    return found
+
+
 def choice_of(allowed: tuple[int | str, ...]) -> Any:
     """Gives the annotation of an Enum of the given values."""
-    return Annotated[Literal[allowed], Exact()]
+    core: CoreSchema = core_schema.literal_schema(list(allowed))
+    if all(isinstance(value, int) for value in allowed):
+        core = core_schema.chain_schema([core_schema.int_schema(strict=True), core])
+    return Annotated[Literal[allowed], Ready(core, {"enum": list(allowed)})]
 
 
 def array_of(item: Any) -> Any:
     """Gives the annotation of an Array whose items have the given annotation."""
-    return Array[item]
+    if not is_ready(item):
+        return Array[item]
+    inner = ready(item)
+    core = core_schema.list_schema(inner.core, strict=True)
+    return Annotated[list[item], Ready(core, {"type": "array", "items": inner.schema})]
 
 
 def map_of(value: Any) -> Any:
     """Gives the annotation of a Map whose values have the given annotation."""
-    return Map[value]
+    if not is_ready(value):
+        return Map[value]
+    inner = ready(value)
+    core = core_schema.dict_schema(core_schema.str_schema(strict=True), inner.core, strict=True)
+    return Annotated[dict[str, value], Ready(core, {"type": "object", "additionalProperties": inner.schema})]
+
+
+def is_ready(type_: Any) -> bool:
+    """Tells whether an annotated type carries its rules with it: no class occurs in it."""
+    return isinstance(next(iter(getattr(type_, "__metadata__", ())), None), Ready)
 
 
 __all__ = [
@@ -285,6 +322,8 @@ __all__ = [
     "Uuid",
     "array_of",
     "choice_of",
+    "is_ready",
     "json_schema",
     "map_of",
+    "ready",
 ]  # fmt: skip

@@ -27,6 +27,14 @@ def matcher(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern.removesuffix("$") + r"\Z" if pattern.endswith("$") else pattern)
 
 
+def bound(limits: Limit, spec: str) -> int | None:
+    """Gives the bound that holds under a limit context: its own, or the only one that there is."""
+    found = limits.get(spec)
+    if found is None and len(limits) == 1:
+        return next(iter(limits.values()))
+    return found
+
+
 class PropertyRule:
     """What one property of a class, or of a supplemental type, may hold.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from dtdl.context import Context, ContextRefused
-from dtdl.metamodel import ClassRule, Language, PropertyRule, TypeRule
+from dtdl.metamodel import ClassRule, Language, PropertyRule, TypeRule, bound
 from dtdl.parser import values
 from dtdl.parser.session import Abandon, Record, Reference, Session, Spot
 from dtdl.parser.making import element_of, seal
@@ -130,7 +130,7 @@ class Reader:
         expected = place.expected
         rule = place.rule
         if rule is not None and rule.versions is not None and context.version not in rule.versions:
-            session.report(
+            session.quit(
                 "disallowedVersionDefinition",
                 context.site,
                 primary=place.primary,
@@ -266,7 +266,7 @@ class Reader:
         site = Site(document, node, "key", "@id")
         if not isinstance(identifier, str) or not identifier:
             session.quit("idNotString", site)
-        longest = active.id_length.get(context.limit)
+        longest = bound(active.id_length, context.limit)
         if longest is not None and len(identifier) > longest:
             session.quit(
                 "idTooLong",
@@ -313,6 +313,7 @@ class Reader:
                 record.defined_in = owner.id if owner.rule.partition else owner.defined_in or owner.id
         record.undefined_types = typing.undefined
         record.types = list(typing.own)
+        record.offered = typing.own + typing.supplemental
         if typing.supplemental:
             self.cotypes(record, typing, type_site)
         self.identifier_length(record, document, node)
@@ -321,7 +322,7 @@ class Reader:
     def identifier_length(self, record: Record, document: Document, node: dict[str, Json]) -> None:
         """Checks the length that ids of this class may have."""
         lengths = record.context.active.id_lengths.get(record.kind)
-        longest = lengths.get(record.limit) if lengths else None
+        longest = bound(lengths, record.limit) if lengths else None
         if longest is not None and len(record.id) > longest:
             self.session.report(
                 "idTooLongForType",
@@ -506,12 +507,12 @@ class Reader:
 
     def supplemental(self, record: Record, key: str) -> PropertyRule | None:
         """Gives the rule of a property that a supplemental type of the element adds."""
-        if not record.types:
+        if not record.offered:
             return None
         uri = record.context.dtmi(key)
         if uri is None:
             return None
-        for kind in record.types:
+        for kind in record.offered:
             for ancestor in self.session.metamodel.lineage(kind):
                 rule = ancestor.properties.get(uri)
                 if rule is not None:
@@ -653,12 +654,10 @@ _NOWHERE: Final = Document("{}", "<standard elements>")
 
 def plain(raw: Json, rule: PropertyRule, limit: str) -> bool:
     """Whether a value is a string without any fault: the usual case, decided without more ado."""
-    return (
-        type(raw) is str
-        and raw.isascii()
-        and len(raw) <= rule.length.get(limit, len(raw))
-        and (rule.match is None or rule.match.match(raw) is not None)
-    )
+    if type(raw) is not str or not raw.isascii():
+        return False
+    longest = bound(rule.length, limit)
+    return (longest is None or len(raw) <= longest) and (rule.match is None or rule.match.match(raw) is not None)
 
 
 def allowed(context: Context, case: str) -> bool:

@@ -62,6 +62,7 @@ class Record:
         document, node: Where it is written.
         context: Its active context.
         types: Supplemental types, in order.
+        offered: Supplemental types as written, those that may not stand here included.
         undefined_types: Co-types that no context defines.
         properties: What the Element gets; shared with it. Literals at once, elements when the model is made.
         links: The records of its properties: one, a list, or by name.
@@ -74,7 +75,7 @@ class Record:
     """
 
     __slots__ = (
-        "child_of", "context", "defined_in", "document", "element", "given", "id", "kind", "limit", "links", "node",
+        "child_of", "context", "defined_in", "document", "element", "given", "id", "kind", "limit", "links", "node", "offered",
         "own_contents", "owner_property", "parents", "properties", "rule", "sealed", "types", "undefined",
         "undefined_types", "version",
     )  # fmt: skip
@@ -92,6 +93,7 @@ class Record:
         self.document: Document | None = None
         self.node: Json = None
         self.types: list[TypeRule] = []
+        self.offered: list[TypeRule] = []
         self.undefined_types: list[str] = []
         self.properties: dict[str, Any] = {}
         self.links: dict[str, Any] = {}

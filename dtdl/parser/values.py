@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from dtdl.metamodel import PropertyRule
+from dtdl.metamodel import PropertyRule, bound
 from dtdl.parser.session import Record, Session, Spot
 from dtdl.source import Pairs, Site, entries, values_of
 
@@ -169,7 +169,7 @@ class Values:
 
     def text(self, value: str, site: Site, name: str) -> None:
         """Checks the length and pattern of a text."""
-        longest = self.rule.length.get(self.record.context.limit)
+        longest = bound(self.rule.length, self.record.limit)
         if longest is not None and utf16(value) > longest:
             self.report(f"{name}TooLong", site, value=value, _limit=str(longest))
         if self.rule.match is not None and self.rule.match.match(value) is None:

@@ -31,12 +31,14 @@ def check_values(session: Session, own: Sequence[Record]) -> bool:
     for record in own:
         if not record.types:
             continue
+        seen: set[str] = set()
         for rule in all_types(session, record):
             for constraint in rule.table.get("constraints", ()):
                 if not constraint.get("inverse"):
                     _demand(session, record, constraint["property"], constraint)
             for prop in rule.properties.values():
-                if prop.kind == "object" and prop.target:
+                if prop.kind == "object" and prop.target and prop.uri not in seen:
+                    seen.add(prop.uri)
                     required = {
                         "requiredTypes": [prop.target],
                         "requiredTypesString": session.term(prop.target),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from dtdl.metamodel import PropertyRule, bound
 from dtdl.parser.session import Record, Session
 from dtdl.rules import siblings
+from dtdl.rules.instances import violations
 from dtdl.source import Site
 
 Json = Any
@@ -45,7 +47,7 @@ def inherit(session: Session, own: Sequence[Record]) -> bool:
         control = controls[record.rule.version, record.kind]
         limit = limit_of(control["depth"], record)
         if heights[record.id] > limit:
-            too_deep(session, record, edges, heights, _Bound(control, limit, narrow=True))
+            too_deep(session, record, edges, heights, _Depth(control, limit, narrow=True))
             continue
         closure = closures[record.id] = {}
         for _, parent in edges(record):
@@ -91,7 +93,7 @@ def controls_of(record: Record) -> Sequence[Mapping[str, Json]]:
 
 def limit_of(limits: Mapping[str, int], record: Record) -> int:
     """Gives the limit that holds for a record."""
-    return limits.get(record.limit, limits.get("", 0))
+    return bound(limits, record.limit) or 0
 
 
 def narrow(names: Sequence[str]) -> Edges:
@@ -149,7 +151,7 @@ def measure(roots: Iterable[Record], edges: Edges) -> dict[str, int]:
     return heights
 
 
-class _Bound:
+class _Depth:
     """A bound on depth."""
 
     __slots__ = ("control", "limit", "narrow")
@@ -160,10 +162,10 @@ class _Bound:
         self.narrow = narrow
 
 
-def too_deep(session: Session, root: Record, edges: Edges, heights: Mapping[str, int], bound: _Bound) -> None:
+def too_deep(session: Session, root: Record, edges: Edges, heights: Mapping[str, int], to: _Depth) -> None:
     """Says whether the structure below a record is recursive or only too deep, and where."""
     path, stop = [root], root
-    left = bound.limit
+    left = to.limit
     while True:
         below = edges(stop)
         if left == 0 and any(weight for weight, _ in below):
@@ -174,29 +176,33 @@ def too_deep(session: Session, root: Record, edges: Edges, heights: Mapping[str,
         left -= step[0]
         stop = step[1]
         path.append(stop)
-    last = next((child for _, child in edges(stop)), stop) if bound.narrow else stop
+    last = next((child for _, child in edges(stop)), stop) if to.narrow else stop
     seen = {last.id}
-    walk = reversed(path) if bound.narrow else reversed(path[:-1])
+    walk = reversed(path) if to.narrow else reversed(path[:-1])
     closing = None
     for record in walk:
         if record.id in seen:
             closing = record
             break
         seen.add(record.id)
-    kind = "Narrow" if bound.narrow else "Wide"
-    disjunction = any_of(bound.control["properties"])
+    kind = "Narrow" if to.narrow else "Wide"
+    disjunction = any_of(to.control["properties"])
     if closing is not None:
-        if not bound.control.get("self", False):
-            session.report(f"recursiveStructure{kind}", closing.site, primary=closing.id, property=disjunction)
+        if not to.control.get("self", False):
+            shown = disjunction if to.narrow else None
+            session.report(
+                f"recursiveStructure{kind}", closing.site, primary=closing.id, property=shown, _through=disjunction
+            )
         return
     session.report(
         f"excessiveDepth{kind}",
         root.site,
         last.site,
         primary=root.id,
-        property=disjunction,
+        property=disjunction if to.narrow else None,
         secondary=last.id,
-        _limit=str(bound.limit),
+        _through=disjunction,
+        _limit=str(to.limit),
     )
 
 
@@ -235,7 +241,7 @@ def depth(session: Session, members: Sequence[tuple[Record, Mapping[str, Json]]]
     for record, control in members:
         limit = limit_of(control["depth"], record)
         if heights[record.id] > limit:
-            too_deep(session, record, edges, heights, _Bound(control, limit, narrow=control.get("narrow", False)))
+            too_deep(session, record, edges, heights, _Depth(control, limit, narrow=control.get("narrow", False)))
 
 
 def count(session: Session, members: Sequence[tuple[Record, Mapping[str, Json]]], edges: Edges) -> None:
@@ -249,7 +255,7 @@ def count(session: Session, members: Sequence[tuple[Record, Mapping[str, Json]]]
             for record in recursive:
                 if record.id not in reported and "import" not in control:
                     reported.add(record.id)
-                    session.report("recursiveStructureNarrow", record.site, primary=record.id, property=disjunction)
+                    session.report("recursiveStructureNarrow", record.site, primary=record.id, property=disjunction, _through=disjunction)
         limit = limit_of(control["count"], root)
         if counts[root.id] > limit:
             session.report(
@@ -372,6 +378,10 @@ def properties(session: Session, record: Record) -> None:
                 )
         elif "uris" in rule.table:
             allowed(session, record, rule.name, rule.table)
+    for kind in record.types:
+        for prop in kind.properties.values():
+            if "instance" in prop.table and prop.name in record.properties:
+                conforms(session, record, prop)
 
 
 def unique(session: Session, record: Record, prop: str, name: str, items: Iterable[Record]) -> None:
@@ -391,6 +401,27 @@ def unique(session: Session, record: Record, prop: str, name: str, items: Iterab
                 property=prop,
                 aux=name,
                 value=str(value),
+            )
+
+
+def conforms(session: Session, record: Record, prop: PropertyRule) -> None:
+    """Compares a supplemental property with the schema that governs it, such as a minimum."""
+    governing = prop.table["instance"]
+    value = record.properties[prop.name]
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    for schema in record.linked(governing):
+        found = violations(schema, value)
+        if found:
+            spot, other = record.given.get(prop.name), record.given.get(governing)
+            session.report(
+                "nonConformantPropertyValue",
+                spot.values() if spot else None,
+                other.values() if other else None,
+                primary=record.id,
+                property=prop.name,
+                restriction=governing,
+                _violation=found[0],
             )
 
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from dtdl.compiler.build import compile_model
+from dtdl.compiler.build import compile as compile_model
 from dtdl.elements import KINDS, Element, Interface, Model, Schema
 from dtdl.errors import ModelNotFound, ValueInvalid
 
