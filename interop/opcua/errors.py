@@ -27,7 +27,8 @@ _LINK: Final = frozenset(
     {
         "BadConnectionClosed", "BadCommunicationError", "BadNotConnected", "BadNoCommunication",
         "BadSecureChannelClosed", "BadSecureChannelIdInvalid", "BadServerHalted", "BadServerNotConnected",
-        "BadSessionClosed", "BadSessionIdInvalid", "BadSessionNotActivated", "BadShutdown", "BadTimeout", "BadRequestTimeout",
+        "BadSessionClosed", "BadSessionIdInvalid", "BadSessionNotActivated", "BadShutdown", "BadTimeout",
+        "BadRequestTimeout",
     }
 )  # fmt: skip
 
