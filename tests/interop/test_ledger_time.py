@@ -17,7 +17,7 @@ from interop.graph.transition import apply
 from interop.ledger.sqlite import SqliteLedger
 from interop.values import Point, format_time
 
-T0 = datetime(2030, 1, 1, tzinfo=UTC)
+T0 = datetime(2100, 1, 1, tzinfo=UTC)
 """Later than any clock that runs the tests, so that recorded times are set by them."""
 
 
@@ -238,7 +238,7 @@ async def perform(book, second, step):
 
 def naive(log, when, known):
     """The twin's contents by going through every event: writes up to a time, then the best sample of each path."""
-    twin, model, samples, written = None, None, {}, {}
+    twin, model, samples = None, None, {}
     known_log = [event for event in log if event.recorded_at <= known]
     for event in known_log:
         if event.twin == "a" and event.recorded_at > when:
@@ -246,7 +246,7 @@ def naive(log, when, known):
         body = event.body
         if event.kind == "twin-put":
             if twin is None or model != body["model"]:
-                samples, written = {}, {}
+                samples = {}
             model = body["model"]
             twin = {}
             for name, value in body["contents"].items():
