@@ -126,6 +126,10 @@ async def test_a_value_that_is_no_value_keeps_the_one_before(book):
     assert twin.contents["p"] == 7
     assert (twin.cells["p",].value, twin.cells["p",].status) == (7, "BadTypeMismatch")
     assert (await book.as_of(22)) == book.graph.twins["a"]
+    row = ["a/p", 1, "UncertainSubNormal", text(23), text(24), "p", "1 of 2 known"]
+    await book.do(23, "samples", source="roll-up", readings=[row])
+    assert (await book.as_of(23)).cells["p",].reason == "1 of 2 known"
+    assert (await book.as_of(23)) == book.graph.twins["a"]
 
 
 async def test_history_is_ordered_by_source_time_and_holds_what_was_written(book):
