@@ -208,15 +208,17 @@ class Head:
         self._graph.install(*done, seq=seq)
         return done
 
-    def retract(self, seq: int) -> None:
-        """Forgets what waits after a seq: it was numbered and then not handed to the ledger."""
-        kept = [delta for delta in self._pending if delta.seq <= seq]
+    def rewind(self, seq: int) -> None:
+        """Forgets what events after a seq did, which were applied and not appended."""
+        while self._pending and self._pending[-1].seq > seq:
+            self._pending.pop()
+        kept = list(self._pending)
         self.reset()
         for delta in kept:
             self.push(delta)
 
     def reset(self) -> None:
-        """Forgets everything that waits."""
+        """Forgets everything that waits, after a commit has failed."""
         self._pending.clear()
         self._twins.clear()
         self._relationships.clear()

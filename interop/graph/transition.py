@@ -111,6 +111,11 @@ def replaces(status: Status, value: Value) -> bool:
     return status != BAD_TYPE_MISMATCH and not (value is None and status.is_bad)
 
 
+def reason_of(status: Status, value: Value, reason: str) -> str:
+    """Why a reading is not Good: what it says itself, or the raw value that failed its schema."""
+    return reason or (f"the source gave {value!r}" if status == BAD_TYPE_MISMATCH else "")
+
+
 def finite(value: Value) -> Value:
     """Gives what the stored JSON gives back: null for a number that JSON cannot write."""
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -63,7 +63,7 @@ class Index:
         if self._samples:
             # In the order of the table, so that neighbours go into one page while it is at hand.
             self._samples.sort(key=_sample_key)
-            self._connection.executemany("INSERT INTO sample VALUES (?,?,?,?,?,?,?,?,?)", self._samples)
+            self._connection.executemany("INSERT INTO sample VALUES (?,?,?,?,?,?,?,?,?,?)", self._samples)
             self._samples.clear()
 
     def forget(self) -> None:
@@ -76,14 +76,14 @@ class Index:
     def _add_samples(self, event: Event) -> None:
         source = self._name(event.body["source"])
         recorded = micros(event.recorded_at)
-        for n, (text, value, status, source_time, server_time, kind, *_) in enumerate(event.body["readings"]):
+        for n, (text, value, status, source_time, server_time, kind, *reason) in enumerate(event.body["readings"]):
             self._samples.append(
                 (
                     self._point(text), _micros(source_time, recorded), event.seq, n,
                     (IS_PROPERTY if kind == PROPERTY else 0)
                     | (HAS_VALUE if replaces(status_of(status), value) else 0),
-                    None if status == "Good" else self._name(status), source,
-                    _micros(server_time, None), to_column(value),
+                    None if status == "Good" else self._name(status), source, _micros(server_time, None),
+                    self._name(reason[0]) if reason else None, to_column(value),
                 )
             )  # fmt: skip
 
@@ -96,7 +96,7 @@ class Index:
         self._samples.append(
             (
                 self._point(str(Point(event.twin, tuple(path)))), at, event.seq, 0, HAS_VALUE, None,
-                self._name(event.actor), recorded, to_column(event.body.get("value")),
+                self._name(event.actor), recorded, None, to_column(event.body.get("value")),
             )
         )  # fmt: skip
 

@@ -51,14 +51,16 @@ CREATE TABLE version (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE sample (
     point INTEGER NOT NULL, at INTEGER NOT NULL, seq INTEGER NOT NULL, n INTEGER NOT NULL, flags INTEGER NOT NULL,
-    status INTEGER, source INTEGER NOT NULL, server INTEGER, value ANY, PRIMARY KEY (point, at, seq, n)
+    status INTEGER, source INTEGER NOT NULL, server INTEGER, reason INTEGER, value ANY,
+    PRIMARY KEY (point, at, seq, n)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE link (
     source TEXT NOT NULL, seq INTEGER NOT NULL, since INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL,
     PRIMARY KEY (source, seq)
 ) STRICT, WITHOUT ROWID;
 """
-"""``sample.status`` is NULL for Good; times are microseconds since 1970 (UTC)."""
+"""``sample.status`` is NULL for Good, ``sample.reason`` for none; both are ids of ``name``. Times are microseconds since
+1970 (UTC)."""
 
 
 def micros(instant: datetime) -> int:

@@ -40,27 +40,27 @@ class Ledger(ABC):
         """How many events are durable, which is the seq of the last one."""
 
     @abstractmethod
-    def prepare(self, drafts: Sequence[Draft], *, after: Sequence[Event] = ()) -> Sequence[Event]:
+    def prepare(self, drafts: Sequence[Draft]) -> Sequence[Event]:
         """Numbers, times and encodes drafts without storing them.
 
-        The numbers are dense and go on after the last append; ``recorded_at`` is now and never decreases. They are
-        used up by ``append`` of what this gives, which must come before any other ``append``.
-
-        Args:
-            drafts: What is to be stored.
-            after: What ``prepare`` gave last: these drafts follow from it and are stored with it, all or none.
-
-        Returns:
-            ``after`` and the new events.
+        The numbers are dense and go on after the last append and what was prepared since; ``recorded_at`` is now and
+        never decreases. Everything prepared goes into one ``append``, as one list, before the loop runs anything else;
+        what is not appended by then is void, as after ``discard``.
 
         Raises:
-            RequestInvalid: A body that JSON cannot hold.
+            RequestInvalid: A body that JSON cannot hold; what was prepared before stays.
             InteropError: A cause that is a Draft and does not stand before, in the same call.
         """
 
     @abstractmethod
+    def discard(self) -> None:
+        """Forgets what was prepared and not appended; its numbers are given again."""
+
+    @abstractmethod
     def append(self, drafts: Sequence[Draft] | Sequence[Event]) -> Append:
-        """Hands drafts, or what ``prepare`` gave, to the writer. All are stored, or none.
+        """Hands drafts, or all that was prepared, to the writer. All are stored, or none.
+
+        Drafts void what was prepared.
 
         Returns:
             A future of the events; ``.events`` has them already.
@@ -68,7 +68,7 @@ class Ledger(ABC):
         Raises:
             Overloaded: Too much waits to be written; nothing was accepted.
             RequestInvalid: As ``prepare``.
-            InteropError: The ledger is closed, or prepared events are not the next ones.
+            InteropError: The ledger is closed, or the events are not those that were prepared.
         """
 
     @abstractmethod

@@ -19,6 +19,7 @@ from interop.graph.transition import (
     bare,
     etag_of,
     point_of,
+    reason_of,
     status_of,
     touches,
     value_at,
@@ -28,13 +29,13 @@ from interop.ledger.fold import Fold, fold_versions
 from interop.ledger.index import NEWEST_VERSIONS, load_event
 from interop.ledger.layout import HAS_VALUE, IS_PROPERTY, from_column, from_micros, micros
 from interop.service import HistoryRow
-from interop.values import BAD_TYPE_MISMATCH, GOOD, Point, Status, Value
+from interop.values import GOOD, Point, Status, Value
 
 Path = tuple[str, ...]
 _FIRST: Final = -(1 << 62)
 _LAST: Final = 1 << 62
 _NEWEST_SAMPLE: Final = (
-    "SELECT at, seq, flags, status, source, server, value FROM sample"
+    "SELECT at, seq, flags, status, source, server, reason, value FROM sample"
     " WHERE point = ? AND at <= ? AND seq <= ? AND seq > ? {} ORDER BY at DESC, seq DESC, n DESC LIMIT 1"
 )
 _NEWEST: Final = _NEWEST_SAMPLE.format("")
@@ -122,7 +123,7 @@ class Reader:
             usable = newest
             if not newest[2] & HAS_VALUE:
                 usable = self._connection.execute(_NEWEST_USABLE, (identity, at, known, floor)).fetchone()
-            kept = value_at(fold.contents, path)[1] if usable is None else from_column(usable[6])
+            kept = value_at(fold.contents, path)[1] if usable is None else from_column(usable[7])
             draft.cells[path] = self._cell(newest, kept)
             if usable is not None and usable[2] & IS_PROPERTY and path[0] != "-":
                 state.append((usable[1], path, kept))
@@ -134,9 +135,9 @@ class Reader:
         return draft.finish(last, self._recorded(last), etag=etag_of(fold.seq))
 
     def _cell(self, row: tuple[Any, ...], value: Value) -> Cell:
-        at, seq, _, status_id, source, server, raw = row
+        at, seq, _, status_id, source, server, reason_id, raw = row
         status = self._status(status_id)
-        reason = f"the source gave {from_column(raw)!r}" if status == BAD_TYPE_MISMATCH else ""
+        reason = reason_of(status, from_column(raw), "" if reason_id is None else self._name(reason_id))
         served = None if server is None else from_micros(server)
         return Cell(value, status, from_micros(at), served, self._name(source), seq, reason)
 

@@ -48,7 +48,8 @@ class SqliteLedger(Ledger):
         self._epoch = 0
         self._waiting: deque[tuple[Append, int]] = deque()
         self._waiting_bytes = 0
-        self._prepared: tuple[Sequence[Event], list[bytes]] = ((), [])
+        self._loop = loop
+        self._prepared: list[tuple[Event, bytes]] = []
         self._closed = False
         self._dead: MegatwinError | None = None
         self._idle: SimpleQueue[Reader] = SimpleQueue()
@@ -80,56 +81,59 @@ class SqliteLedger(Ledger):
         """Hex of the Merkle tree head over the durable events."""
         return self._root.hex()
 
-    def prepare(self, drafts: Sequence[Draft], *, after: Sequence[Event] = ()) -> Sequence[Event]:
+    def prepare(self, drafts: Sequence[Draft]) -> Sequence[Event]:
         """Numbers, times and encodes; see the port."""
-        if after and after is not self._prepared[0]:
-            raise InteropError("what comes after prepared events must come after the ones that prepare() gave last")
-        encoded = self._prepared[1] if after else []
-        # One microsecond of steps back is as much as a clock may do; time as recorded stands still meanwhile.
-        now = after[-1].recorded_at if after else max(utc_now(), self._last)
+        # Recorded time stands still while the clock steps back.
+        now = max(utc_now(), self._last)
         numbers: dict[int, int] = {}
-        events: list[Event] = []
-        for seq, draft in enumerate(drafts, start=self._next + len(after)):
+        prepared: list[tuple[Event, bytes]] = []
+        for seq, draft in enumerate(drafts, start=self._next + len(self._prepared)):
             cause = draft.cause
             if isinstance(cause, Draft):
                 if id(cause) not in numbers:
                     raise InteropError(f"the cause of a {draft.kind} event does not stand before it in the same append")
                 cause = numbers[id(cause)]
             numbers[id(draft)] = seq
-            events.append(
-                Event(
-                    seq=seq, kind=draft.kind, twin=draft.twin, recorded_at=now, actor=draft.actor, cause=cause,
-                    body=draft.body,
-                )
+            event = Event(
+                seq=seq, kind=draft.kind, twin=draft.twin, recorded_at=now, actor=draft.actor, cause=cause,
+                body=draft.body,
             )  # fmt: skip
-        prepared = (*after, *events)
-        self._prepared = (prepared, [*encoded, *map(_encode, events)])
-        return prepared
+            prepared.append((event, _encode(event)))
+        if prepared and not self._prepared:
+            self._loop.call_soon(self._expire, prepared[0][0])
+        self._prepared += prepared
+        return tuple(event for event, _ in prepared)
+
+    def discard(self) -> None:
+        """Forgets what was prepared; see the port."""
+        self._prepared = []
 
     def append(self, drafts: Sequence[Draft] | Sequence[Event]) -> Append:
         """Numbers and queues; see the port."""
         if self._closed or self._dead is not None:
             raise self._dead or InteropError("the ledger is closed")
-        if drafts is not self._prepared[0]:
-            if any(isinstance(draft, Event) for draft in drafts):
-                raise InteropError("prepared events must be the ones that prepare() gave last")
-            drafts = self.prepare([draft for draft in drafts if isinstance(draft, Draft)])
-        events, encoded = self._prepared
-        self._prepared = ((), [])
-        future = Append(events)
-        if not events:
-            future.set_result(events)
+        if drafts and isinstance(drafts[0], Event):
+            given = [id(event) for event in drafts]
+            if given != [id(event) for event, _ in self._prepared]:
+                raise InteropError("an append of events takes exactly those that were prepared, in their order")
+        else:
+            self.discard()
+            self.prepare([draft for draft in drafts if isinstance(draft, Draft)])
+        entries, self._prepared = self._prepared, []
+        future = Append(tuple(event for event, _ in entries))
+        if not entries:
+            future.set_result(())
             return future
-        size = sum(map(len, encoded))
+        size = sum(len(stored) for _, stored in entries)
         if self._waiting and self._waiting_bytes + size > MAX_WAITING:
             raise Overloaded(
                 f"{self._waiting_bytes} bytes of events wait for the disk", action="Try again when they are written."
             )
-        self._next += len(events)
-        self._last = events[-1].recorded_at
+        self._next += len(entries)
+        self._last = entries[-1][0].recorded_at
         self._waiting.append((future, size))
         self._waiting_bytes += size
-        self._writer.submit(Batch(self._epoch, list(zip(events, encoded, strict=True))))
+        self._writer.submit(Batch(self._epoch, entries))
         return future
 
     async def events(self, since_seq: int, limit: int) -> Sequence[Event]:
@@ -191,6 +195,11 @@ class SqliteLedger(Ledger):
             raise InteropError("the ledger is closed")
         return await asyncio.get_running_loop().run_in_executor(self._threads, run)
 
+    def _expire(self, first: Event) -> None:
+        """Voids what was prepared in an earlier run of the loop and never appended."""
+        if self._prepared and self._prepared[0][0] is first:
+            self.discard()
+
     def _committed(self, batches: int, size: int, root: bytes) -> None:
         """On the loop: what became durable."""
         self._size, self._root = size, root
@@ -204,7 +213,7 @@ class SqliteLedger(Ledger):
         """On the loop: nothing that waits was or will be stored."""
         self._epoch += 1
         self._next = self._size + 1
-        self._prepared = ((), [])
+        self.discard()
         waiting, self._waiting, self._waiting_bytes = self._waiting, deque(), 0
         if not self._writer.is_alive():
             self._dead = error

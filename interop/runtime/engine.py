@@ -112,7 +112,8 @@ class Engine:
             stored = self._derive(events, deltas)
             durable = self.ledger.append(stored)
         except BaseException:
-            self.head.retract(before)
+            self.ledger.discard()
+            self.head.rewind(before)
             raise
 
         def landed(future: asyncio.Future[Any]) -> None:
@@ -173,9 +174,9 @@ class Engine:
             for kind in (CONNECTION, ROLL_UP)
             if any(item.cell.source == kind for item in found)
         ]
-        stored = self.ledger.prepare(drafts, after=events)
-        self._push(stored[len(events) :])
-        return stored
+        derived = self.ledger.prepare(drafts)
+        self._push(derived)
+        return [*events, *derived]
 
     def _concerned(self, delta: Delta) -> bool:
         if any(self.deriver.concerns(twin) for twin, _ in delta.relationships):

@@ -98,6 +98,12 @@ def test_a_type_mismatch_replaces_no_value(world):
     assert len(world.changes) == 1
 
 
+def test_a_reading_can_say_why_it_is_not_good(world):
+    row = ["a/p", 1, "UncertainSubNormal", text(100), None, "p", "1 of 2 known"]
+    world.do("samples", source="roll-up", readings=[row])
+    assert world.graph.twins["a"].cells["p",].reason == "1 of 2 known"
+
+
 def test_a_bad_status_without_a_value_keeps_the_last_one(world):
     world.read("a/p", 10, second=100)
     twin = world.read("a/p", None, second=101, status="BadNoCommunication")
@@ -230,6 +236,10 @@ def test_the_head_sees_what_waits_and_the_graph_does_not():
     assert graph.twins["a"].contents == {"p": 2}
     assert graph.seq == 2
     assert head.twin("a").contents == {"p": 3}
+    head.rewind(3)
+    assert head.twin("a").contents == {"p": 2}
+    assert head.pending == 1
+    assert [r.id for r in head.outgoing("a")] == ["r"]
     head.reset()
     assert head.twin("a").contents == {"p": 2}
     assert head.pending == 0

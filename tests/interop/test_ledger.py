@@ -44,15 +44,33 @@ async def test_numbers_are_dense_and_causes_resolved(ledger):
     assert list(await ledger.events(1, 10)) == [stored[1]]
 
 
-async def test_prepared_events_keep_their_numbers(ledger):
-    prepared = ledger.prepare([note("a")])
+async def test_prepared_events_keep_their_numbers_and_are_appended_together(ledger):
+    first = ledger.prepare([note("a")])
+    second = ledger.prepare([note("b", cause=first[0].seq)])
+    assert [event.seq for event in (*first, *second)] == [1, 2]
+    with pytest.raises(InteropError, match="exactly"):
+        ledger.append(second)
+    stored = await ledger.append([*first, *second])
+    assert stored == (*first, *second)
+    assert list(await all_events(ledger)) == list(stored)
+    with pytest.raises(InteropError, match="exactly"):
+        ledger.append(first)
+
+
+async def test_what_was_prepared_and_not_appended_uses_no_number(ledger):
+    ledger.prepare([note("a")])
+    ledger.discard()
     assert ledger.prepare([note("b")])[0].seq == 1
-    prepared = ledger.prepare([note("c")])
-    stored = await ledger.append(prepared)
-    assert stored is prepared
-    assert [event.body["text"] for event in await all_events(ledger)] == ["c"]
-    with pytest.raises(InteropError, match="prepare"):
-        ledger.append(prepared)
+    assert (await ledger.append([note("c")]))[0].seq == 1
+    stale = ledger.prepare([note("d")])
+    await asyncio.sleep(0)
+    with pytest.raises(InteropError, match="exactly"):
+        ledger.append(stale)
+    prepared = ledger.prepare([note("e")])
+    with pytest.raises(RequestInvalid):
+        ledger.prepare([note(object())])
+    assert (await ledger.append(prepared))[0].seq == 2
+    assert [event.body["text"] for event in await all_events(ledger)] == ["c", "e"]
 
 
 async def test_times_never_decrease(ledger):

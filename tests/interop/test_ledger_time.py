@@ -17,7 +17,7 @@ from interop.graph.transition import apply
 from interop.ledger.sqlite import SqliteLedger
 from interop.values import Point, format_time
 
-T0 = datetime(2030, 1, 1, tzinfo=UTC)
+T0 = datetime(2100, 1, 1, tzinfo=UTC)
 """Later than any clock that runs the tests, so that recorded times are set by them."""
 
 
@@ -126,6 +126,10 @@ async def test_a_value_that_is_no_value_keeps_the_one_before(book):
     assert twin.contents["p"] == 7
     assert (twin.cells["p",].value, twin.cells["p",].status) == (7, "BadTypeMismatch")
     assert (await book.as_of(22)) == book.graph.twins["a"]
+    row = ["a/p", 1, "UncertainSubNormal", text(23), text(24), "p", "1 of 2 known"]
+    await book.do(23, "samples", source="roll-up", readings=[row])
+    assert (await book.as_of(23)).cells["p",].reason == "1 of 2 known"
+    assert (await book.as_of(23)) == book.graph.twins["a"]
 
 
 async def test_history_is_ordered_by_source_time_and_holds_what_was_written(book):
@@ -238,7 +242,7 @@ async def perform(book, second, step):
 
 def naive(log, when, known):
     """The twin's contents by going through every event: writes up to a time, then the best sample of each path."""
-    twin, model, samples, written = None, None, {}, {}
+    twin, model, samples = None, None, {}
     known_log = [event for event in log if event.recorded_at <= known]
     for event in known_log:
         if event.twin == "a" and event.recorded_at > when:
@@ -246,7 +250,7 @@ def naive(log, when, known):
         body = event.body
         if event.kind == "twin-put":
             if twin is None or model != body["model"]:
-                samples, written = {}, {}
+                samples = {}
             model = body["model"]
             twin = {}
             for name, value in body["contents"].items():
