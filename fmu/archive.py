@@ -158,7 +158,7 @@ def _why_unsafe(entry: zipfile.ZipInfo, limits: Limits) -> str:
     checks = (
         (not name.strip("/"), "has no name"),
         (len(name.encode("utf-8", "surrogatepass")) > limits.name_bytes, "has a name that is too long"),
-        (any(ord(letter) < 32 or letter == "\x7f" for letter in name), "has control characters in its name"),
+        (any(not letter.isprintable() for letter in name), "has control characters in its name"),
         ("\\" in name, "has a backslash in its name; FMI asks for forward slashes"),
         (name.startswith("/") or (len(name) > 1 and name[1] == ":"), "has an absolute name"),
         (".." in parts, "climbs out of its folder"),

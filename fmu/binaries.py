@@ -10,7 +10,7 @@ from typing import Final
 
 from dtdl.errors import PlatformMissing
 from fmu import archive
-from fmu.description import Description, Interface
+from fmu.description import FMI_3, Description, Interface
 
 _ENDINGS: Final = {"linux": ".so", "darwin": ".dylib", "win32": ".dll"}
 _LEGACY: Final = {
@@ -20,6 +20,7 @@ _LEGACY: Final = {
     ("win32", "x86_64"): "win64",
     ("win32", "x86"): "win32",
 }
+_BINARY_DEPTH: Final = 2
 _SYSTEMS: Final = {"linux": "linux", "darwin": "darwin", "win32": "windows"}
 _MACHINES: Final = {
     "amd64": "x86_64", "x64": "x86_64", "x86_64": "x86_64", "i386": "x86", "i686": "x86", "x86": "x86",
@@ -42,13 +43,13 @@ def platform_names(major: int) -> tuple[str, ...]:
     current = f"{machine}-{_SYSTEMS.get(sys.platform, sys.platform)}"
     legacy = _LEGACY.get((sys.platform, machine))
     # FMI 2.0.4 lets the names of FMI 3.0 stand for machines that its own list lacks
-    return (current,) if major >= 3 or legacy is None else (legacy, current)
+    return (current,) if major >= FMI_3 or legacy is None else (legacy, current)
 
 
 def platforms(names: Iterable[str]) -> list[str]:
     """The platforms that the names of an archive's files speak of, sorted."""
     parts = (name.split("/") for name in names)
-    return sorted({part[1] for part in parts if len(part) > 2 and part[0] == "binaries" and part[-1]})
+    return sorted({part[1] for part in parts if len(part) > _BINARY_DEPTH and part[0] == "binaries" and part[-1]})
 
 
 def platforms_of(path: Path) -> list[str]:

@@ -8,15 +8,15 @@ import subprocess
 import tempfile
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from dtdl.errors import BuildFailed, InputUnreadable
 from fmu import archive, binaries
-from fmu.description import FILE_NAME, Description, Interface, read_description
-from fmu.markup import MarkupInvalid, parse
+from fmu.description import FILE_NAME, FMI_3, Description, Interface, read_description
+from fmu.markup import Element, MarkupInvalid, parse
 
 COMPILERS: Final = ("gcc", "cc", "clang")
 FLAGS: Final = ("-O2", "-fPIC", "-shared", "-ffp-contract=off", "-g0", "-s", "-Wl,--build-id=none")
@@ -118,7 +118,7 @@ def _lay_out(source: Path, root: Path, description: Description, interface: Inte
         if (source / folder).is_dir():
             shutil.copytree(source / folder, root / folder)
     files = sorted(file.name for file in sources.glob("*.c"))
-    if description.major == 3:
+    if description.major == FMI_3:
         listed = "\n".join(f'      <SourceFile name="{name}"/>' for name in files)
         text = _BUILD_DESCRIPTION.format(
             version=description.fmi_version, identifier=interface.model_identifier, files=listed
@@ -129,38 +129,45 @@ def _lay_out(source: Path, root: Path, description: Description, interface: Inte
 
 def _plan_of(sources: Path, description: Description, interface: Interface) -> _Plan:
     """What a source FMU says must be compiled."""
-    files: list[str] = list(interface.source_files)
-    definitions: list[str] = []
-    includes: list[str] = []
+    plan = _Plan(files=interface.source_files, standard="gnu11")
     listing = sources / "buildDescription.xml"
-    if description.major == 3 and listing.is_file():
+    if description.major == FMI_3 and listing.is_file():
         try:
-            root = parse(listing.read_bytes())
+            plan = _listed(parse(listing.read_bytes()), interface)
         except MarkupInvalid as error:
             raise BuildFailed(
                 f"{description.file}: sources/buildDescription.xml:{error.line}: {error.reason}",
                 action="Ask its author for sound sources.",
             ) from error
-        for configuration in root.all("BuildConfiguration"):
-            if configuration.attributes.get("modelIdentifier") != interface.model_identifier:
-                continue
-            for group in configuration.all("SourceFileSet"):
-                files += [file.attributes.get("name", "") for file in group.all("SourceFile")]
-                includes += [folder.attributes.get("name", "") for folder in group.all("IncludeDirectory")]
-                for macro in group.all("PreprocessorDefinition"):
-                    value = macro.attributes.get("value")
-                    definitions.append(macro.attributes.get("name", "") + (f"={value}" if value is not None else ""))
-    if not files:
-        files = sorted(file.relative_to(sources).as_posix() for file in sources.glob("*.c"))
-    for name in (*files, *includes):
+    if not plan.files:
+        found = sorted(file.relative_to(sources).as_posix() for file in sources.glob("*.c"))
+        plan = replace(plan, files=found)
+    for name in (*plan.files, *plan.includes):
         path = PurePosixPath(name)
         if not name or path.is_absolute() or ".." in path.parts or not (sources / path).exists():
             raise BuildFailed(
                 f"{description.file}: its sources name {name!r}, which is not there",
                 action="Ask its author for complete sources.",
             )
-    if not files:
+    if not plan.files:
         raise BuildFailed(f"{description.file}: it has no C sources", action="Ask its author for an FMU with sources.")
+    return plan
+
+
+def _listed(root: Element, interface: Interface) -> _Plan:
+    """Reads a buildDescription.xml (FMI 3.0, 2.5.1.4.1)."""
+    files: list[str] = []
+    definitions: list[str] = []
+    includes: list[str] = []
+    for configuration in root.all("BuildConfiguration"):
+        if configuration.attributes.get("modelIdentifier") != interface.model_identifier:
+            continue
+        for group in configuration.all("SourceFileSet"):
+            files += [file.attributes.get("name", "") for file in group.all("SourceFile")]
+            includes += [folder.attributes.get("name", "") for folder in group.all("IncludeDirectory")]
+            for macro in group.all("PreprocessorDefinition"):
+                value = macro.attributes.get("value")
+                definitions.append(macro.attributes.get("name", "") + (f"={value}" if value is not None else ""))
     return _Plan(files=files, standard="gnu11", definitions=definitions, includes=includes)
 
 

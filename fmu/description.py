@@ -1,4 +1,4 @@
-"""The typed modelDescription: what an FMU says of itself, the same for every FMI version (FMI 2.0, 2.2; FMI 3.0, 2.4)."""
+"""The typed modelDescription: what an FMU says of itself, whatever its FMI version (FMI 2.0, 2.2; FMI 3.0, 2.4)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from dtdl.errors import DescriptionInvalid, InputUnreadable
 from fmu import archive
 
 FILE_NAME: Final = "modelDescription.xml"
+FMI_2: Final = 2
+FMI_3: Final = 3
 
 Type: TypeAlias = Literal[
     "Float32", "Float64", "Int8", "UInt8", "Int16", "UInt16", "Int32", "UInt32", "Int64", "UInt64",

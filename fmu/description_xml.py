@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -10,6 +11,8 @@ from dtdl.diagnostic import Diagnostic, Location, Severity
 from dtdl.errors import DescriptionInvalid
 from fmu.description import (
     FLOATS,
+    FMI_2,
+    FMI_3,
     INTEGERS,
     Causality,
     Description,
@@ -49,6 +52,7 @@ _BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
     **{f"UInt{bits}": (0, (1 << bits) - 1) for bits in (8, 16, 32, 64)},
     "Enumeration": (-(1 << 63), (1 << 63) - 1),
 }
+_FLOAT: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _MAX_REFERENCE: Final = (1 << 32) - 1
 
 
@@ -87,7 +91,7 @@ class _Reader:
         if root.tag != "fmiModelDescription":
             self._report(root, "MT212", f"the root element is <{root.tag}>, not <fmiModelDescription>.")
             raise DescriptionInvalid(self._found)
-        self._major = {"2.": 2, "3.": 3}.get(version[:2], 0)
+        self._major = {"2.": FMI_2, "3.": FMI_3}.get(version[:2], 0)
         if not self._major:
             self._report(root, "MT213", f"FMI version {version!r} is not supported.", "Export the FMU as 2.0 or 3.0.")
             raise DescriptionInvalid(self._found)
@@ -100,7 +104,7 @@ class _Reader:
             file=self._file,
             fmi_version=version,
             model_name=self._required(root, "modelName"),
-            token=self._required(root, "guid" if self._major == 2 else "instantiationToken"),
+            token=self._required(root, "guid" if self._major == FMI_2 else "instantiationToken"),
             co_simulation=interfaces.get("co-simulation"),
             model_exchange=interfaces.get("model-exchange"),
             scheduled_execution=interfaces.get("scheduled-execution"),
@@ -129,8 +133,8 @@ class _Reader:
             if element is None:
                 continue
             files = element.first("SourceFiles")
-            state = "canGetAndSetFMUstate" if self._major == 2 else "canGetAndSetFMUState"
-            serialize = "canSerializeFMUstate" if self._major == 2 else "canSerializeFMUState"
+            state = "canGetAndSetFMUstate" if self._major == FMI_2 else "canGetAndSetFMUState"
+            serialize = "canSerializeFMUstate" if self._major == FMI_2 else "canSerializeFMUState"
             identifier = self._required(element, "modelIdentifier")
             if identifier and not identifier.isidentifier():
                 self._report(element, "MT214", f"modelIdentifier {identifier!r} is not an identifier of C.")
@@ -176,7 +180,7 @@ class _Reader:
 
     def _read_types(self) -> dict[str, Element]:
         types: dict[str, Element] = {}
-        if self._major == 2:
+        if self._major == FMI_2:
             for simple in self._section("TypeDefinitions", "SimpleType"):
                 inner = next((child for child in simple.children if child.tag in _TYPES_2), None)
                 if inner is None:
@@ -208,7 +212,7 @@ class _Reader:
         variables: list[Variable] = []
         names: dict[str, int] = {}
         for element in section.children:
-            variable = self._variable_2(element) if self._major == 2 else self._variable_3(element)
+            variable = self._variable_2(element) if self._major == FMI_2 else self._variable_3(element)
             if variable is None:
                 continue
             if variable.name in names:
@@ -240,7 +244,7 @@ class _Reader:
         inherited = self._declared(typed, declared)
         causality = self._choice(element, "causality", _CAUSALITIES, "local")
         natural = "continuous" if type_ in FLOATS else "discrete"
-        if causality in ("parameter", "calculatedParameter", "structuralParameter") and self._major == 3:
+        if causality in ("parameter", "calculatedParameter", "structuralParameter") and self._major == FMI_3:
             natural = "fixed"
         variability = self._choice(element, "variability", _VARIABILITIES, natural)
         dimensions = tuple(self._dimension(child) for child in typed.all("Dimension"))
@@ -294,14 +298,14 @@ class _Reader:
             return "exact"
         if causality in ("output", "local", "calculatedParameter"):
             return "calculated"
-        return "exact" if causality == "input" and self._major == 3 else ""
+        return "exact" if causality == "input" and self._major == FMI_3 else ""
 
     def _dimension(self, element: Element) -> Dimension:
         reference = self._integer(element, "valueReference", None)
         return Dimension(start=self._integer(element, "start", None), value_reference=reference)
 
     def _start(self, element: Element, type_: Type, *, array: bool) -> Scalar | tuple[Scalar, ...] | None:
-        if type_ in ("String", "Binary") and self._major == 3:
+        if type_ in ("String", "Binary") and self._major == FMI_3:
             texts = [self._required(start, "value") for start in element.all("Start")]
             if not texts:
                 return None
@@ -334,7 +338,7 @@ class _Reader:
         if section is None:
             self._report(self._root, "MT218", "the element ModelStructure is missing.")
             return empty
-        if self._major == 2:
+        if self._major == FMI_2:
             lists = {"outputs": "Outputs", "derivatives": "Derivatives", "initial": "InitialUnknowns"}
             return {
                 key: tuple(
@@ -441,7 +445,7 @@ def to_scalar(text: str, type_: Type) -> Scalar:
         special = {"INF": math.inf, "-INF": -math.inf, "NaN": math.nan}.get(stripped)
         if special is not None:
             return special
-        if "_" in stripped or not stripped.lstrip("+-")[:1].isdigit() and not stripped.lstrip("+-").startswith("."):
+        if not _FLOAT.fullmatch(stripped):
             raise ValueError(text)
         return float(stripped)
     if type_ in INTEGERS:

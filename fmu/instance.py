@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final
 
 from dtdl.errors import FmuError, StepFailed
 from fmu.binaries import find_binary
-from fmu.description import Description, Interface, Scalar, Type, Variable
+from fmu.description import FMI_3, Description, Interface, Scalar, Type, Variable
 from fmu.note import Note
 
 OK, WARNING, DISCARD, ERROR, FATAL = range(5)
@@ -38,6 +38,7 @@ class Instance(ABC):
         note: Where calls are noted.
 
     Attributes:
+        component: Handle of the instance; None when it is freed.
         messages: What the FMU logged last.
         time_s: Simulation time reached, in seconds.
         ended: Whether the FMU asked to end the simulation.
@@ -59,7 +60,7 @@ class Instance(ABC):
                 action="Export it for co-simulation; model exchange and scheduled execution are not run.",
             )
         self.interface: Interface = interface
-        self._note = note
+        self.note = note
         self._folder = folder
         self._alive = False
         self._kept: list[Any] = []
@@ -73,8 +74,8 @@ class Instance(ABC):
                 action="Install the libraries that it names, or export the FMU again.",
             ) from error
         address = self._instantiate()
-        self._component = ctypes.c_void_p(address) if address else None
-        if self._component is None:
+        self.component = ctypes.c_void_p(address) if address else None
+        if self.component is None:
             raise self._failure("Instantiate", "gave no instance")
         self._alive = True
 
@@ -99,7 +100,8 @@ class Instance(ABC):
 
         Args:
             values: Start values by variable name; what the description allows to be set (see `Variable.is_settable`).
-            start_s, stop_s: Span of the simulation in seconds.
+            start_s: Simulation time at the start, in seconds.
+            stop_s: Simulation time at the end, in seconds, if it is known.
             tolerance: Relative tolerance for solvers inside the FMU.
 
         Raises:
@@ -111,7 +113,7 @@ class Instance(ABC):
         if named:
             self.setter([variable for variable, _ in named])([value for _, value in named])
         self._enter_initialization(start_s, stop_s, tolerance)
-        self._call("ExitInitializationMode", self._component)
+        self._call("ExitInitializationMode", self.component)
         self._step = self._prepare_step()
 
     def step(self, step_s: float) -> None:
@@ -162,14 +164,14 @@ class Instance(ABC):
 
     def close(self) -> None:
         """Terminates and frees the instance; does nothing the second time."""
-        if self._component is None:
+        if self.component is None:
             return
-        component, self._component = self._component, None
+        component, self.component = self.component, None
         if self._alive:
-            self._note.call(self.prefix + "Terminate", self.time_s)
-            self._function("Terminate")(component)
-        self._note.call(self.prefix + "FreeInstance", self.time_s)
-        free = self._function("FreeInstance")
+            self.note.call(self.prefix + "Terminate", self.time_s)
+            self.function("Terminate")(component)
+        self.note.call(self.prefix + "FreeInstance", self.time_s)
+        free = self.function("FreeInstance")
         free.restype = None
         free(component)
 
@@ -191,7 +193,8 @@ class Instance(ABC):
         variable = self.variable(name)
         if not variable.is_settable:
             raise FmuError(
-                f"{self.description.file}: {name!r} ({variable.causality}, {variable.variability}) takes no start value",
+                f"{self.description.file}: {name!r} ({variable.causality}, {variable.variability}) takes no "
+                "start value",
                 action="Set parameters, inputs and start values only.",
             )
         return variable
@@ -207,7 +210,7 @@ class Instance(ABC):
             count *= int(owner.start) if isinstance(owner.start, int | float) else 0
         return count
 
-    def _function(self, name: str) -> Any:
+    def function(self, name: str) -> Any:
         try:
             return self._library[self.prefix + name]
         except AttributeError as error:
@@ -217,8 +220,8 @@ class Instance(ABC):
             ) from error
 
     def _call(self, name: str, *arguments: Any) -> int:
-        self._note.call(self.prefix + name, self.time_s)
-        status: int = self._function(name)(*arguments)
+        self.note.call(self.prefix + name, self.time_s)
+        status: int = self.function(name)(*arguments)
         if status > WARNING:
             self.fail(name, status)
         return status
@@ -232,7 +235,7 @@ class Instance(ABC):
         # after Error only FreeInstance is allowed, after Fatal nothing is
         self._alive = False
         if status == FATAL:
-            self._component = None
+            self.component = None
         answer = _STATUS[status] if 0 <= status < len(_STATUS) else str(status)
         raise self._failure(name, f"answered {answer}")
 
@@ -271,17 +274,17 @@ class _Block:
         count = sum(self._sizes)
         references = (ctypes.c_uint32 * len(members))(*(variable.value_reference for _, variable in members))
         self.buffer = (c_type * count)()
-        self._function = owner._function(verb + suffix)  # noqa: SLF001 - a part of Instance
+        self._function = owner.function(verb + suffix)
         self._arguments: tuple[Any, ...] = (
-            owner._component, references, ctypes.c_size_t(len(members)), self.buffer,
+            owner.component, references, ctypes.c_size_t(len(members)), self.buffer,
         )  # fmt: skip
-        if owner.description.major >= 3:  # noqa: PLR2004 - FMI 3.0 added nValues
+        if owner.description.major >= FMI_3:
             self._arguments += (ctypes.c_size_t(count),)
         self._verb = verb + suffix
 
     def _exchange(self) -> None:
         owner = self._owner
-        owner._note.call(self._call, owner.time_s)  # noqa: SLF001 - a part of Instance
+        owner.note.call(self._call, owner.time_s)
         status = self._function(*self._arguments)
         if status > WARNING:
             owner.fail(self._verb, status)
@@ -349,176 +352,6 @@ def _by_type(variables: Sequence[Variable]) -> list[tuple[Type, list[tuple[int, 
     return list(groups.items())
 
 
-class _Callbacks2(ctypes.Structure):
-    _fields_ = (
-        ("logger", ctypes.c_void_p),
-        ("allocate", ctypes.c_void_p),
-        ("free", ctypes.c_void_p),
-        ("step_finished", ctypes.c_void_p),
-        ("environment", ctypes.c_void_p),
-    )
-
-
-# the sixth argument is the first variadic one: passed as if it were declared, on every platform of _LEGACY but Windows
-_LOGGER_2: Final = ctypes.CFUNCTYPE(
-    None, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p
-)
-_LOGGER_3: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p)
-_TERMINATED: Final = 3
-
-
-class _Instance2(Instance):
-    """FMI 2.0, 4.2: co-simulation."""
-
-    prefix = "fmi2"
-    c_types: ClassVar[Mapping[str, tuple[str, Any]]] = {
-        "Float64": ("Real", ctypes.c_double),
-        "Int32": ("Integer", ctypes.c_int32),
-        "Enumeration": ("Integer", ctypes.c_int32),
-        "Boolean": ("Boolean", ctypes.c_int32),
-        "String": ("String", ctypes.c_char_p),
-    }
-
-    def _instantiate(self) -> int | None:
-        logger = _LOGGER_2(self._log)
-        c = ctypes.CDLL(None)
-        callbacks = _Callbacks2(
-            ctypes.cast(logger, ctypes.c_void_p),
-            ctypes.cast(c.calloc, ctypes.c_void_p),
-            ctypes.cast(c.free, ctypes.c_void_p),
-        )
-        self._kept += [logger, callbacks]
-        create = self._function("Instantiate")
-        create.restype = ctypes.c_void_p
-        self._note.call("fmi2Instantiate", 0.0)
-        resources = (self._folder / "resources").resolve().as_uri()
-        found: int | None = create(
-            self.name.encode(), 1, self.description.token.encode(), resources.encode(), ctypes.byref(callbacks), 0, 0
-        )
-        return found
-
-    def _enter_initialization(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
-        self._call(
-            "SetupExperiment",
-            self._component,
-            ctypes.c_int(tolerance is not None),
-            ctypes.c_double(tolerance or 0.0),
-            ctypes.c_double(start_s),
-            ctypes.c_int(stop_s is not None),
-            ctypes.c_double(stop_s or 0.0),
-        )
-        self._call("EnterInitializationMode", self._component)
-
-    def _prepare_step(self) -> Callable[[float, float], None]:
-        function = self._function("DoStep")
-        function.argtypes = [ctypes.c_void_p, ctypes.c_double, ctypes.c_double, ctypes.c_int]
-        component = self._component
-
-        def step(time_s: float, step_s: float) -> None:
-            self._note.call("fmi2DoStep", time_s)
-            status = function(component, time_s, step_s, 1)
-            if status > WARNING:
-                self._discarded(status)
-                return
-            self.time_s = time_s + step_s
-
-        return step
-
-    def _discarded(self, status: int) -> None:
-        """Discard may mean that the FMU wants to end (FMI 2.0, 4.2.3)."""
-        if status == DISCARD:
-            asked = ctypes.c_int(0)
-            self._function("GetBooleanStatus")(self._component, ctypes.c_int(_TERMINATED), ctypes.byref(asked))
-            reached = ctypes.c_double(self.time_s)
-            if asked.value:
-                self._function("GetRealStatus")(self._component, ctypes.c_int(2), ctypes.byref(reached))
-                self.ended = True
-                self.time_s = reached.value if math.isfinite(reached.value) else self.time_s
-                return
-        self.fail("DoStep", status)
-
-    def _log(self, environment: int, name: bytes, status: int, category: bytes, message: bytes, first: int) -> None:
-        del environment, name, category
-        text = (message or b"").decode("utf-8", "replace")
-        if text == "%s" and first:
-            text = ctypes.string_at(first).decode("utf-8", "replace")
-        self._logged(status, text)
-
-
-class _Instance3(Instance):
-    """FMI 3.0, 4: co-simulation."""
-
-    prefix = "fmi3"
-    c_types: ClassVar[Mapping[str, tuple[str, Any]]] = {
-        "Float64": ("Float64", ctypes.c_double),
-        "Float32": ("Float32", ctypes.c_float),
-        "Int8": ("Int8", ctypes.c_int8),
-        "UInt8": ("UInt8", ctypes.c_uint8),
-        "Int16": ("Int16", ctypes.c_int16),
-        "UInt16": ("UInt16", ctypes.c_uint16),
-        "Int32": ("Int32", ctypes.c_int32),
-        "UInt32": ("UInt32", ctypes.c_uint32),
-        "Int64": ("Int64", ctypes.c_int64),
-        "UInt64": ("UInt64", ctypes.c_uint64),
-        "Enumeration": ("Int64", ctypes.c_int64),
-        "Boolean": ("Boolean", ctypes.c_bool),
-        "String": ("String", ctypes.c_char_p),
-    }
-
-    def _instantiate(self) -> int | None:
-        logger = _LOGGER_3(self._log)
-        self._kept.append(logger)
-        create = self._function("InstantiateCoSimulation")
-        create.restype = ctypes.c_void_p
-        create.argtypes = (
-            [ctypes.c_char_p] * 3 + [ctypes.c_bool] * 4 + [ctypes.c_void_p, ctypes.c_size_t]
-            + [ctypes.c_void_p, _LOGGER_3, ctypes.c_void_p]
-        )  # fmt: skip
-        resources = self._folder / "resources"
-        path = f"{resources.resolve()}/".encode() if resources.is_dir() else None
-        self._note.call("fmi3InstantiateCoSimulation", 0.0)
-        found: int | None = create(
-            self.name.encode(), self.description.token.encode(), path, False, False, False, False, None, 0, None,
-            logger, None,
-        )  # fmt: skip
-        return found
-
-    def _enter_initialization(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
-        self._call(
-            "EnterInitializationMode",
-            self._component,
-            ctypes.c_bool(tolerance is not None),
-            ctypes.c_double(tolerance or 0.0),
-            ctypes.c_double(start_s),
-            ctypes.c_bool(stop_s is not None),
-            ctypes.c_double(stop_s or 0.0),
-        )
-
-    def _prepare_step(self) -> Callable[[float, float], None]:
-        function = self._function("DoStep")
-        function.argtypes = [
-            ctypes.c_void_p, ctypes.c_double, ctypes.c_double, ctypes.c_bool, *[ctypes.POINTER(ctypes.c_bool)] * 3,
-            ctypes.POINTER(ctypes.c_double),
-        ]  # fmt: skip
-        component = self._component
-        event, ended, early, reached = ctypes.c_bool(), ctypes.c_bool(), ctypes.c_bool(), ctypes.c_double()
-        results = tuple(map(ctypes.byref, (event, ended, early, reached)))
-
-        def step(time_s: float, step_s: float) -> None:
-            self._note.call("fmi3DoStep", time_s)
-            status = function(component, time_s, step_s, True, *results)
-            if status > WARNING:
-                self.fail("DoStep", status)
-            self.ended = ended.value
-            self.time_s = reached.value if self.ended else time_s + step_s
-
-        return step
-
-    def _log(self, environment: int, status: int, category: bytes, message: bytes) -> None:
-        del environment, category
-        self._logged(status, (message or b"").decode("utf-8", "replace"))
-
-
 def open_instance(folder: Path, description: Description, name: str, note: Note) -> Instance:
     """Loads the binary of an unpacked FMU and instantiates it.
 
@@ -533,7 +366,10 @@ def open_instance(folder: Path, description: Description, name: str, note: Note)
         FmuError: The binary cannot be loaded, or it has no co-simulation.
         StepFailed: The FMU gave no instance.
     """
-    kinds: dict[int, type[Instance]] = {2: _Instance2, 3: _Instance3}
+    from fmu.fmi2 import CoSimulation2  # noqa: PLC0415 - they build on this module
+    from fmu.fmi3 import CoSimulation3  # noqa: PLC0415
+
+    kinds: dict[int, type[Instance]] = {2: CoSimulation2, 3: CoSimulation3}
     if description.major not in kinds:
         raise FmuError(
             f"{description.file}: FMI {description.fmi_version} is not run", action="Export it as 2.0 or 3.0."

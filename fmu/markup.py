@@ -70,7 +70,7 @@ def parse(data: bytes) -> Element:
     parser.buffer_text = True
     reader = _Reader(parser)
     try:
-        parser.Parse(data, True)  # noqa: FBT003 - expat takes it by position
+        parser.Parse(data, True)
     except expat.ExpatError as error:
         raise MarkupInvalid(expat.ErrorString(error.code), error.lineno, error.offset + 1) from error
     except (ValueError, LookupError) as error:

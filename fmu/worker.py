@@ -81,6 +81,9 @@ class Worker:
         start_s: Simulation time at the start, in seconds.
         stop_s: Simulation time at the end, if it is known.
 
+    Attributes:
+        ended: Whether an FMU asked to end the simulation; no further step may follow.
+
     Raises:
         StepFailed: From every method: an FMU refused, crashed, or missed its deadline. The worker has ended then.
     """
@@ -103,6 +106,7 @@ class Worker:
         self._folder: Path | None = None
         self._board = Board()
         self._lock = threading.Lock()
+        self.ended = False
 
     @property
     def pid(self) -> int | None:
@@ -208,6 +212,12 @@ class Worker:
         result: list[tuple[float, list[Any]]] = self._ask(("run", step_s, count, rows))
         return result
 
+    def kill(self) -> None:
+        """Ends the process at once; from any thread. A method that waits for it raises StepFailed; `close` cleans up."""
+        process = self._process
+        if process is not None:
+            process.kill()
+
     def close(self) -> None:
         """Ends the process, whatever it does, and removes what was unpacked; does nothing the second time."""
         with self._lock:
@@ -244,6 +254,7 @@ class Worker:
         except (EOFError, BrokenPipeError, ConnectionError) as error:
             raise self._crashed(process) from error
         if answer[0] == "ok":
+            self.ended = answer[2]
             return answer[1]
         self.close()
         raise _error_of(answer)
@@ -399,6 +410,10 @@ class _System:
                 self._outputs.append(instance.getter(outputs))
         return self.read()
 
+    @property
+    def ended(self) -> bool:
+        return any(instance.ended for instance in self._instances)
+
     def read(self) -> list[Any]:
         return [value for get in self._outputs for value in get()]
 
@@ -413,7 +428,7 @@ class _System:
         for k in range(count):
             values = self.step(step_s, rows[k] if rows is not None else ())
             results.append((self._instances[0].time_s, values))
-            if any(instance.ended for instance in self._instances):
+            if self.ended:
                 break
         return results
 
@@ -463,7 +478,7 @@ def serve(requests: int, answers: int, life: int, note: int) -> None:
                 getattr(error, "call", ""), getattr(error, "time_s", 0.0),
             ))  # fmt: skip
         else:
-            sink.send(("ok", result))
+            sink.send(("ok", result, system.ended))
     # an FMU's own clean-up at the end of a process is not waited for
     os._exit(0)
 
