@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dtdl.compiler.build import Types
-    from dtdl.compiler.build import compile_model as compile  # noqa: A004 - the name that users expect
+    from dtdl.compiler.build import Types, compile  # noqa: A004 - read as dtdl.compile
     from dtdl.diagnostic import Diagnostic, Location, Severity
     from dtdl.dtmi import Dtmi
     from dtdl.elements import Element, Interface, Model
@@ -58,7 +57,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 - so that importing dtdl costs nothing
 
-    value = getattr(import_module(home), "compile_model" if name == "compile" else name)
+    value = getattr(import_module(home), name)
     globals()[name] = value
     return value
 
