@@ -133,7 +133,7 @@ def _check_configurations(files: Iterable[Path], checked: Checked, findings: Fin
     named: set[Path] = set()
     for file in files:
         checked.files.append(str(file))
-        project, found = read_project(file)
+        project, found = read_project(file, advise=True)
         findings.extend(found)
         for model in project.model_files if project else ():
             if model.resolve() not in named:

@@ -17,8 +17,13 @@ from interop.config.project import Project
 LIBRARY = "library:"
 
 
-def read_models(project: Project) -> None:
-    """Reads ``models:`` into the project; ``project.types`` stays None when there are errors."""
+def read_models(project: Project, *, advise: bool) -> None:
+    """Reads ``models:`` into the project; ``project.types`` stays None when there are errors.
+
+    Args:
+        project: Takes types and texts.
+        advise: Whether to look for what is right but not advisable too, which reads everything twice.
+    """
     files = find_models(project)
     if files is None:
         return
@@ -27,11 +32,14 @@ def read_models(project: Project) -> None:
         cause = "models: names no file of DTDL" if given else "the file has no models:"
         project.findings.add("MT120", project.document.key(("models",)), cause)
         return
+    project.model_files = files
     try:
         model = dtdl.parse(files)
     except ModelInvalid as error:
         project.findings.extend(error.diagnostics)
         return
+    if advise:
+        project.findings.extend(dtdl.check(files))
     project.types = dtdl.compile(model)
     for file in files:
         project.model_texts.update(_texts(file))

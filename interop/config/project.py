@@ -43,6 +43,7 @@ class Project:
         base: Its folder.
         findings: What is wrong.
         types: The compiled models, None when they have errors.
+        model_files: Every file of DTDL that it names.
         model_texts: Path → text of each model file.
         sources: By name.
         roll_ups: By twin.
@@ -54,6 +55,7 @@ class Project:
     base: Path
     findings: Findings
     types: Types | None = None
+    model_files: list[Path] = field(default_factory=list)
     model_texts: dict[str, str] = field(default_factory=dict)
     sources: dict[str, SourceDraft] = field(default_factory=dict)
     roll_ups: dict[str, list[RollUp]] = field(default_factory=dict)
