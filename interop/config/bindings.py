@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dtdl.units import convertible, parse_unit, unit
 from pydantic import BaseModel
 
 from dtdl.compiler.point import PointType
 from dtdl.errors import UnitUnknown
+from dtdl.units import convertible, parse_unit, unit
 from interop.config.document import KeyPath
 from interop.config.findings import did_you_mean
 from interop.config.project import Project, SourceDraft

@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import dtdl
+from dtdl.compiler.build import compile_model
 from dtdl.diagnostic import Location
 from dtdl.elements import Interface
 from dtdl.errors import InputUnreadable, ModelInvalid
+from dtdl.parser import check as check_dtdl
+from dtdl.parser import parse as parse_dtdl
 from dtdl.resources import data_dir
 from interop.config.findings import did_you_mean
 from interop.config.project import Project
@@ -34,13 +36,13 @@ def read_models(project: Project, *, advise: bool) -> None:
         return
     project.model_files = files
     try:
-        model = dtdl.parse(files)
+        model = parse_dtdl(files)
     except ModelInvalid as error:
         project.findings.extend(error.diagnostics)
         return
     if advise:
-        project.findings.extend(dtdl.check(files))
-    project.types = dtdl.compile(model)
+        project.findings.extend(check_dtdl(files))
+    project.types = compile_model(model)
     for file in files:
         project.model_texts.update(_texts(file))
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dtdl.compiler.build import Types
 from pydantic import BaseModel
 
+from dtdl.compiler.build import Types
 from dtdl.compiler.point import PointType
 from dtdl.elements import Element, Interface
 from dtdl.errors import ModelNotFound, RequestInvalid

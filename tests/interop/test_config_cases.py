@@ -1,7 +1,7 @@
 """Every mistake that a user can make in megatwin.yaml: the file, and each finding with its rule, line and column.
 
-A case is a file in config_cases/. A comment ``# ^ MT121`` names a finding: the caret stands below the column, in the line
-above that is no such comment. ``# ! MT120`` names a finding without a line. Findings that no comment names fail.
+A case is a file in config_cases/. A comment ``# ^ MT121`` names a finding: the caret stands below the column, in the
+line above that is no such comment; ``# < MT120`` stands for column 1. Findings that no comment names fail.
 """
 
 import json
@@ -45,7 +45,7 @@ MODELS = [
         ],
     },
 ]  # fmt: skip
-MARK = re.compile(r"\s*#(?P<space>\s*)(?P<sign>[!^])\s*(?P<rules>MT\w+(?:\s*,\s*MT\w+)*)(?:\s.*)?")
+MARK = re.compile(r"\s*#(?P<space>\s*)(?P<sign>[<^])\s*(?P<rules>MT\w+(?:\s*,\s*MT\w+)*)(?:\s.*)?")
 
 
 def expected(text):
@@ -56,9 +56,8 @@ def expected(text):
         if match is None:
             target = number
             continue
-        column = line.index(match["sign"]) + 1
-        for rule in re.split(r"\s*,\s*", match["rules"]):
-            found.append((rule, target, column) if match["sign"] == "^" else (rule, 0, 0))
+        column = line.index("^") + 1 if match["sign"] == "^" else 1
+        found += [(rule, target, column) for rule in re.split(r"\s*,\s*", match["rules"])]
     return sorted(found)
 
 
