@@ -151,7 +151,9 @@ def _check_properties(project: Project) -> None:
             for found in error.diagnostics:
                 steps = tuple((found.property_name or "").split("/"))
                 location = project.document.at(("twins", twin, "properties", *steps))
-                project.findings.add("MT125", location, found.cause, action=found.action, property_name=found.property_name)
+                project.findings.add(
+                    "MT125", location, found.cause, action=found.action, property_name=found.property_name
+                )
 
 
 def _check_serve(project: Project) -> None:
