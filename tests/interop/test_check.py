@@ -8,7 +8,7 @@ from interop.check import check
 
 TANK = {"@context": "dtmi:dtdl:context;4", "@id": "dtmi:t:Tank;1", "@type": "Interface",
         "contents": [{"@type": "Telemetry", "name": "level", "schema": "double"}]}  # fmt: skip
-BIG = TANK | {"@id": "dtmi:t:Big;1", "extends": "dtmi:t:Tank;1"}
+BIG = TANK | {"@id": "dtmi:t:Big;1", "extends": "dtmi:t:Tank;1", "contents": []}
 FILE = 'megatwin: 1\nmodels: [models/]\ntwins: {t: {model: "dtmi:t:Tank;1"}}\n'
 
 
