@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dtdl.context import AllowUndefined, Context, ContextOptions
-from dtdl.diagnostic import Diagnostic
+from dtdl.diagnostic import Diagnostic, Severity
 from dtdl.elements import Model
 from dtdl.errors import ModelInvalid
 from dtdl.metamodel import metamodel
@@ -133,8 +133,10 @@ class _Parse:
                 )
 
     def diagnostics(self) -> list[Diagnostic]:
-        known = self.session
-        return [*self.extra, *(diagnostic_of(finding, known) for finding in self.session.findings)]
+        session = self.session
+        if self.bad:
+            return [*self.extra, *(diagnostic_of(finding, session) for finding in session.findings)]
+        return [diagnostic_of(finding, session, Severity.WARNING) for finding in session.advice]
 
 
 def parse(

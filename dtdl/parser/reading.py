@@ -110,12 +110,34 @@ class Reader:
         """Reads one element; gives None when it is spoilt and that was said, or when it is only a reference."""
         try:
             context = outer.child(document, node)
+            if "@context" in node:
+                self.context(document, node)
             return self.parts(document, node, context, place, outer)
         except Abandon:
             return None
         except ContextRefused as refused:
             self.session.report(refused.rule, refused.site, **refused.fields)
             return None
+
+    def context(self, document: Document, node: dict[str, Json]) -> None:
+        """Advises against contexts that say something twice, or in a confusing order."""
+        raw = node["@context"]
+        if type(raw) is not list or len(raw) < len(("one", "other")):
+            return
+        texts = [text for text in raw if isinstance(text, str)]
+        versions = [i for i, text in enumerate(texts) if text.startswith("dtmi:dtdl:context;")]
+        limited = [i for i in versions if not texts[i].endswith("#limits")]
+        seen: set[str] = set()
+        for index, text in enumerate(texts):
+            site = Site(document, node, "value", "@context", index)
+            path = text.split(";")[0]
+            if path in seen and index not in versions:
+                self.session.advise("MT108", site, value=path)
+            seen.add(path)
+            if versions and index < versions[0]:
+                self.session.advise("MT109", site, value=text)
+        if len(limited) > 1:
+            self.session.advise("MT107", Site(document, node, "value", "@context", limited[1]))
 
     def parts(
         self, document: Document, node: dict[str, Json], context: Context, place: Place, outer: Context
@@ -125,7 +147,7 @@ class Reader:
         if len(node) == 1 and "@id" in node:
             self.only_id(document, node, context, place, tolerant=tolerant)
             return None
-        if "@graph" in node or (context.active.restricts_keywords and has_keywords(node)):
+        if has_keywords(node):
             self.keywords(document, node, context, place)
         expected = place.expected
         rule = place.rule
@@ -187,9 +209,12 @@ class Reader:
         fields = {"primary": place.primary, "property": place.prop}
         if "@graph" in node:
             self.session.report("graphDisallowed", Site(document, node, "key", "@graph"), **fields)
-        if context.active.restricts_keywords:
-            for key in disallowed_keywords(node):
-                self.session.report("keywordDisallowed", Site(document, node, "key", key), value=key, **fields)
+        for key in disallowed_keywords(node):
+            site = Site(document, node, "key", key)
+            if context.active.restricts_keywords:
+                self.session.report("keywordDisallowed", site, value=key, **fields)
+            else:
+                self.session.advise("MT105", site, value=key)
 
     def again(self, document: Document, node: dict[str, Json], context: Context, place: Place, identifier: str) -> None:
         """Says that an element is defined twice, or that two siblings have one name."""
@@ -339,6 +364,7 @@ class Reader:
         session, expected = self.session, typing.expected
         kind = expected.written.get(text) if isinstance(text, str) else None
         if kind is not None:
+            self.spelled(Site(document, node, "key", "@type"), typing, text, kind)
             typing.kinds.append(kind)
             return
         if session.standard and text in expected.kinds:
@@ -368,8 +394,19 @@ class Reader:
             else:
                 typing.failed = True
                 session.report("badType", place.site(), Site(document, node), **typing.bad(value=text))
-        elif rule not in typing.supplemental:
-            typing.supplemental.append(rule)
+        else:
+            self.spelled(Site(document, node, "key", "@type"), typing, text, rule)
+            if rule not in typing.supplemental:
+                typing.supplemental.append(rule)
+
+    def spelled(self, site: Site, typing: _Typing, text: str, said: str | TypeRule) -> None:
+        """Advises against saying a type twice, or by its DTMI where it has a term."""
+        if said in typing.kinds or said in typing.supplemental:
+            self.session.advise("MT103", site, primary=typing.identifier, value=text)
+        elif text[:5] == "dtmi:":
+            term = said if isinstance(said, str) else self.session.term(said.id)
+            if term != text:
+                self.session.advise("MT104", site, primary=typing.identifier, value=text, restriction=term)
 
     def unknown_type(self, site: Site, context: Context, typing: _Typing, text: Json) -> None:
         """Reads a co-type that no table defines: allowed, or a mistake, as the version says."""
@@ -476,6 +513,10 @@ class Reader:
                 )
                 continue
             given[name] = spot
+            if key is not name and key != name:
+                self.session.advise("MT101", spot.prop(), primary=record.id, property=key, value=name)
+            if "deprecated" in rule.table:
+                self.session.advise("MT106", spot.prop(), primary=record.id, property=name)
             if rule.kind == "object":
                 self.objects(record, rule, spot, raw)
             elif rule.kind == "string" and plain(raw, rule, limit):
@@ -611,6 +652,9 @@ class Reader:
                 restriction=str(record.version),
             )
             return
+        if text[:5] == "dtmi:" and (term := self.session.term(text)) != text:
+            site = spot.value(index)
+            self.session.advise("MT102", site, primary=record.id, property=rule.name, value=text, restriction=term)
         kind = None if rule.supplemental else expected
         self.session.references.append(Reference(record, rule, target, text, spot, index, kind))
 

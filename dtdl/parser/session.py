@@ -156,10 +156,16 @@ class Session:
     records: dict[str, Record] = field(default_factory=dict)
     references: list[Reference] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    advice: list[Finding] = field(default_factory=list)
 
     def report(self, rule: str, site: Site | None = None, second: Site | None = None, /, **fields: str | None) -> None:
         """Notes a finding."""
         self.findings.append(Finding(rule, fields, site, second))
+
+    def advise(self, rule: str, site: Site | None = None, /, **fields: str | None) -> None:
+        """Notes something that is allowed, and that the specification advises against."""
+        if not self.standard:
+            self.advice.append(Finding(rule, fields, site, None))
 
     def quit(
         self, rule: str, site: Site | None = None, second: Site | None = None, /, **fields: str | None

@@ -143,11 +143,15 @@ class Values:
         for key, rule in (("@context", "valueObjectContext"), ("@id", "valueObjectId"), ("@graph", "valueObjectGraph")):
             if key in node:
                 self.report(rule, Site(self.spot.document, node, "key", key))
-        if self.record.context.active.restricts_keywords:
-            if "@language" in node:
-                self.report("valueObjectLanguage", Site(self.spot.document, node, "key", "@language"))
-            for key in keywords(node):
-                self.report("valueObjectKeyword", Site(self.spot.document, node, "key", key), value=key)
+        strict = self.record.context.active.restricts_keywords
+        for key in (*(key for key in ("@language",) if key in node), *keywords(node)):
+            site = Site(self.spot.document, node, "key", key)
+            if not strict:
+                self.session.advise("MT105", site, value=key)
+            elif key == "@language":
+                self.report("valueObjectLanguage", site)
+            else:
+                self.report("valueObjectKeyword", site, value=key)
         for key in node:
             if key[:1] != "@":
                 self.report("valueObjectInvalidProp", Site(self.spot.document, node, "key", key), value=key)
