@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-import dtdl
-from dtdl.diagnostic import Diagnostic
-from dtdl.errors import InputUnreadable
+from dtdl.diagnostic import Diagnostic, Location
+from dtdl.errors import ArchiveUnsafe, DescriptionInvalid, InputUnreadable, LimitExceeded
+from dtdl.parser import check as check_dtdl
+from fmu.description import read_description
 from interop.config.findings import Findings
 from interop.config.resolve import read_project
 from interop.config.schema import FILE_NAME
@@ -71,7 +72,7 @@ def check(paths: Sequence[str | os.PathLike[str]], *, strict: bool = False) -> C
     loose = [file for real, file in chosen["dtdl"].items() if real not in named]
     if loose:
         checked.files += map(str, loose)
-        findings.extend(dtdl.check(loose, allow_undefined="never" if strict else "default"))
+        findings.extend(check_dtdl(loose, allow_undefined="never" if strict else "default"))
     for file in chosen["fmu"].values():
         checked.files.append(str(file))
         findings.extend(_check_fmu(file))
@@ -133,7 +134,7 @@ def _check_configurations(files: Iterable[Path], checked: Checked, findings: Fin
     named: set[Path] = set()
     for file in files:
         checked.files.append(str(file))
-        project, found = read_project(file)
+        project, found = read_project(file, advise=True)
         findings.extend(found)
         for model in project.model_files if project else ():
             if model.resolve() not in named:
@@ -143,4 +144,10 @@ def _check_configurations(files: Iterable[Path], checked: Checked, findings: Fin
 
 
 def _check_fmu(file: Path) -> list[Diagnostic]:
-    return []
+    try:
+        return list(read_description(file).warnings)
+    except DescriptionInvalid as error:
+        return list(error.diagnostics)
+    except (ArchiveUnsafe, LimitExceeded) as error:
+        where = Location(str(file))
+        return [Diagnostic(rule="MT201", location=where, cause=error.message, action=error.action)]

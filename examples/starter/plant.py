@@ -5,7 +5,7 @@ import sys
 
 from asyncua import Server, ua
 
-ENDPOINT = "opc.tcp://127.0.0.1:4841/plant"
+ENDPOINT = "opc.tcp://127.0.0.1:4845/plant"
 NAMESPACE = "urn:example:plant"
 NAMES = {
     "Tank1": {"temperature": "temperature", "target": "target", "power": "power", "flush": "flush"},

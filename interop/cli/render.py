@@ -151,15 +151,16 @@ def _sarif(sheet: _Sheet) -> str:
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
         "artifacts": [{"location": {"uri": _uri(file)}} for file in sheet.checked],
-        "results": [_sarif_result(item) for item in sheet.found],
+        "results": [_sarif_result(item, rules.index(item.rule)) for item in sheet.found],
     }
     return json.dumps({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
-def _sarif_result(found: Diagnostic) -> dict[str, Any]:
+def _sarif_result(found: Diagnostic, index: int) -> dict[str, Any]:
     text = " ".join(part for part in (found.cause, found.action) if part)
     result: dict[str, Any] = {
         "ruleId": found.rule,
+        "ruleIndex": index,
         "level": _SARIF_LEVELS[found.severity],
         "message": {"text": text},
     }

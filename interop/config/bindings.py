@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dtdl.units import convertible, parse_unit, unit
 from pydantic import BaseModel
 
 from dtdl.compiler.point import PointType
+from dtdl.diagnostic import Diagnostic, Location
 from dtdl.errors import UnitUnknown
+from dtdl.units import convertible, parse_unit, unit
 from interop.config.document import KeyPath
 from interop.config.findings import did_you_mean
 from interop.config.project import Project, SourceDraft
@@ -245,13 +246,25 @@ def check_adapters(project: Project) -> None:
         if draft.adapter is None or draft.settings is None:
             continue
         source = opened_with(project, draft)
-        project.findings.extend(draft.adapter.check(source), default=project.document.key(("sources", draft.name)))
+        for found in draft.adapter.check(source):
+            project.findings.put(found, default=_setting(project, draft, found))
         for binding in draft.bindings:
             direction = draft.adapter.direction(source, binding)
             draft.directions[binding.point] = direction
             if binding.write and not binding.type.is_command and direction == "in" and not binding.auto:
                 cause = f"{draft.name!r} only gives {binding.point}"
                 project.findings.add("MT142", binding.location, cause)
+
+
+def _setting(project: Project, draft: SourceDraft, found: Diagnostic) -> Location:
+    """Where the setting is that an adapter names by ``property_name``, such as ``parameters.C_room``."""
+    path: KeyPath = ("sources", draft.name)
+    names = (found.property_name or "").split(".")
+    for steps in (names, [names[0], ".".join(names[1:])]):
+        if (*path, *steps) in project.document.spots:
+            return project.document.at((*path, *steps))
+    kind = draft.adapter.kind if draft.adapter else ""
+    return project.document.at((*path, kind))
 
 
 def opened_with(project: Project, draft: SourceDraft) -> Source:

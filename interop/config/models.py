@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import dtdl
+from dtdl.compiler.build import compile_model
 from dtdl.diagnostic import Location
 from dtdl.elements import Interface
 from dtdl.errors import InputUnreadable, ModelInvalid
+from dtdl.parser import check as check_dtdl
+from dtdl.parser import parse as parse_dtdl
 from dtdl.resources import data_dir
 from interop.config.findings import did_you_mean
 from interop.config.project import Project
@@ -17,8 +19,13 @@ from interop.config.project import Project
 LIBRARY = "library:"
 
 
-def read_models(project: Project) -> None:
-    """Reads ``models:`` into the project; ``project.types`` stays None when there are errors."""
+def read_models(project: Project, *, advise: bool) -> None:
+    """Reads ``models:`` into the project; ``project.types`` stays None when there are errors.
+
+    Args:
+        project: Takes types and texts.
+        advise: Whether to look for what is right but not advisable too, which reads everything twice.
+    """
     files = find_models(project)
     if files is None:
         return
@@ -27,12 +34,15 @@ def read_models(project: Project) -> None:
         cause = "models: names no file of DTDL" if given else "the file has no models:"
         project.findings.add("MT120", project.document.key(("models",)), cause)
         return
+    project.model_files = files
     try:
-        model = dtdl.parse(files)
+        model = parse_dtdl(files)
     except ModelInvalid as error:
         project.findings.extend(error.diagnostics)
         return
-    project.types = dtdl.compile(model)
+    if advise:
+        project.findings.extend(check_dtdl(files))
+    project.types = compile_model(model)
     for file in files:
         project.model_texts.update(_texts(file))
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dtdl.compiler.build import Types
 from pydantic import BaseModel
 
+from dtdl.compiler.build import Types
 from dtdl.compiler.point import PointType
 from dtdl.elements import Element, Interface
 from dtdl.errors import ModelNotFound, RequestInvalid
@@ -43,6 +43,7 @@ class Project:
         base: Its folder.
         findings: What is wrong.
         types: The compiled models, None when they have errors.
+        model_files: Every file of DTDL that it names.
         model_texts: Path → text of each model file.
         sources: By name.
         roll_ups: By twin.
@@ -54,6 +55,7 @@ class Project:
     base: Path
     findings: Findings
     types: Types | None = None
+    model_files: list[Path] = field(default_factory=list)
     model_texts: dict[str, str] = field(default_factory=dict)
     sources: dict[str, SourceDraft] = field(default_factory=dict)
     roll_ups: dict[str, list[RollUp]] = field(default_factory=dict)

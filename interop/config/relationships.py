@@ -80,7 +80,7 @@ def _properties_fit(project: Project, link: RelationshipPlan, dtmi: str, path: K
         for found in error.diagnostics:
             steps = tuple((found.property_name or "").split("/"))
             location = project.document.at((*path, "properties", *steps))
-            project.findings.add("MT154", location, found.cause, property_name=found.property_name)
+            project.findings.add("MT154", location, found.cause, action=found.action, property_name=found.property_name)
         return False
     except ModelNotFound:
         return False

@@ -51,7 +51,7 @@ def check(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> list[D
     Raises:
         InputUnreadable: The file is missing, a folder, or may not be read.
     """
-    return read(path, overrides)[1]
+    return read_project(path, overrides, advise=True)[1].ordered()
 
 
 def read(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> tuple[Configuration | None, list[Diagnostic]]:
@@ -66,8 +66,19 @@ def read(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> tuple[C
     return _configuration(project), findings.ordered()
 
 
-def read_project(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> tuple[Project | None, Findings]:
-    """Reads and checks all that can be checked; None when not even the outline of the file is right."""
+def read_project(
+    path: str | os.PathLike[str], overrides: Sequence[str] = (), *, advise: bool = False
+) -> tuple[Project | None, Findings]:
+    """Reads and checks all that can be checked; the project is None when not even the outline of the file is right.
+
+    Args:
+        path: The file.
+        overrides: ``a.b.c=value``, as from ``--set``.
+        advise: Whether to look for what is right but not advisable in the models too.
+
+    Raises:
+        InputUnreadable: The file is missing, a folder, or may not be read.
+    """
     findings = Findings()
     file = Path(path)
     document = read_document(file, findings)
@@ -77,7 +88,7 @@ def read_project(path: str | os.PathLike[str], overrides: Sequence[str] = ()) ->
         return None, findings
     project = Project(document, outline, file.parent, findings)
     read_sources(project)
-    read_models(project)
+    read_models(project, advise=advise)
     check_twin_models(project)
     read_relationships(project)
     read_roll_ups(project)
@@ -140,7 +151,9 @@ def _check_properties(project: Project) -> None:
             for found in error.diagnostics:
                 steps = tuple((found.property_name or "").split("/"))
                 location = project.document.at(("twins", twin, "properties", *steps))
-                project.findings.add("MT125", location, found.cause, property_name=found.property_name)
+                project.findings.add(
+                    "MT125", location, found.cause, action=found.action, property_name=found.property_name
+                )
 
 
 def _check_serve(project: Project) -> None:

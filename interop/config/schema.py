@@ -49,6 +49,12 @@ def _text(value: Any) -> Any:
     return value if isinstance(value, str) else str(value)
 
 
+def _not_zero(value: float) -> float:
+    if value == 0:
+        raise PydanticCustomError("MT109", "a scale of 0 makes every value the same", {})
+    return value
+
+
 Text = Annotated[str, Field(min_length=1)]
 TwinId = Annotated[str, BeforeValidator(_text), AfterValidator(_twin_id), Field(description="The $dtId of a twin.")]
 SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -77,17 +83,13 @@ class SourceDefaults(Section):
 class MapEntry(Section):
     """Keys of a long entry under ``map:`` that every kind of source has; the others are its adapter's address."""
 
-    scale: float = Field(1.0, description="raw value x scale + offset is the value in unit.")
+    scale: Annotated[float, AfterValidator(_not_zero)] = Field(
+        1.0, description="raw value x scale + offset is the value in unit."
+    )
     offset: float = Field(0.0, description="See scale.")
     unit: Text | None = Field(None, description="Unit of the raw value after scale and offset, such as degreeCelsius.")
     write: StrictBool = Field(False, description="Whether clients' writes are sent to the source.")
     standby: StrictBool = Field(False, description="Declared, but not active.")
-
-    @model_validator(mode="after")
-    def _scale_not_zero(self) -> MapEntry:
-        if self.scale == 0:
-            raise PydanticCustomError("MT109", "a scale of 0 makes every value the same", {})
-        return self
 
 
 class BindGroup(Section):

@@ -182,7 +182,7 @@ def _report(model: type[BaseModel], error: ErrorDetails, value: Any, place: Plac
     kind = error["type"]
     rule = kind if _OWN_RULE.fullmatch(kind) else "MT105" if kind in _KINDS else _RULES.get(kind, "MT109")
     name = _dotted(full)
-    on_key = kind == "extra_forbidden" or "[key]" in error["loc"]
+    on_key = kind == "extra_forbidden" or "[key]" in error["loc"] or error["input"] is None
     location = place.document.key(full) if on_key else place.document.at(full)
     action = ""
     if kind == "extra_forbidden":
@@ -194,12 +194,14 @@ def _report(model: type[BaseModel], error: ErrorDetails, value: Any, place: Plac
         cause = f"{name or 'the file'} needs the key {missing!r}"
         location = place.document.key(full)
         action = f"Add {missing}: to it."
+    elif kind == "literal_error":
+        words = _words(error)
+        cause = f"{name} must be {' or '.join(words)}, and is {_kind_of(error['input'])}"
+        action = did_you_mean(str(error["input"]), words)
     elif kind in _KINDS:
         cause = f"{name} must be {_KINDS[kind]}, and is {_kind_of(error['input'])}"
     else:
         cause = f"{name}: {_sentence(error)}"
-        if kind == "literal_error":
-            action = did_you_mean(str(error["input"]), _words(error))
     place.findings.add(
         rule if rule in RULES else "MT109",
         location,

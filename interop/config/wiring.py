@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple, cast
 
-from dtdl.units import convertible, unit
-
 from dtdl.compiler.point import PointType
 from dtdl.diagnostic import Location
 from dtdl.elements import Relationship
 from dtdl.errors import RequestInvalid
+from dtdl.units import convertible, unit
 from interop.config.bindings import overlap
 from interop.config.document import KeyPath
 from interop.config.findings import did_you_mean
