@@ -132,8 +132,7 @@ async def test_a_slow_reader_is_told_what_it_lost_and_stops_no_one(server: RestS
     host, port = server.url.removeprefix("http://").split(":")
     slow = socket.create_connection((host, int(port)))
     slow.sendall(b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    while not service._readers:
-        await asyncio.sleep(0.01)
+    await service.has_reader.wait()
     text = "x" * 100_000
     for index in range(200):
         service.read([Reading(Point("room", ("name",)), Sample(f"{index} {text}"))])
@@ -163,8 +162,7 @@ async def test_stopping_does_not_wait_for_a_reader_that_reads_nothing(
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as stuck:
         stuck.sendall(b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        while not service._readers:
-            await asyncio.sleep(0.01)
+        await service.has_reader.wait()
         for _ in range(200):
             service.read([Reading(Point("room", ("name",)), Sample("x" * 100_000))])
             await asyncio.sleep(0)
