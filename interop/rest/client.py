@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Generic, ParamSpec, Self, TypeVar, overload
@@ -121,7 +121,7 @@ class AsyncClient(_Operations):
 
     async def stream(
         self, twins: Sequence[str] = (), paths: Sequence[str] = (), *, since: int | None = None, resume: bool = True
-    ) -> AsyncIterator[Streamed]:
+    ) -> AsyncGenerator[Streamed, None]:
         """Gives changes as they happen.
 
         Each connection begins with ``Opened``. A connection that is lost is resumed, and what a slow reader lost is
@@ -209,7 +209,7 @@ class Client(_Operations):
 
     def stream(
         self, twins: Sequence[str] = (), paths: Sequence[str] = (), *, since: int | None = None, resume: bool = True
-    ) -> Iterator[Streamed]:
+    ) -> Generator[Streamed, None, None]:
         """Gives changes as they happen, as ``AsyncClient.stream`` does."""
         reader = asks.StreamReader(since)
         attempt = -1
