@@ -88,6 +88,9 @@ class RestServer:
         self._server.should_exit = True
         self._app.close()
         await self._running
+        for connection in tuple(self._server.server_state.connections):  # readers that never took what was sent
+            connection.transport.abort()
+        await asyncio.sleep(0)
         self._server = self._running = None
 
 

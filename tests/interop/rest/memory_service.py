@@ -107,6 +107,7 @@ class MemoryService:
         self.failure: MegatwinError | Exception | None = None
         self.calls: list[tuple[Point, Value, Caller]] = []
         self.ready = True
+        self.has_reader = asyncio.Event()
         self._events: list[Event] = []
         self._readers: set[MemorySubscription] = set()
         self._done: dict[str, Any] = {}
@@ -263,6 +264,7 @@ class MemoryService:
     def subscribe(self, *, queue: int = 1000) -> MemorySubscription:
         reader = MemorySubscription(queue, self._readers.discard)
         self._readers.add(reader)
+        self.has_reader.set()
         return reader
 
     def health(self) -> Health:

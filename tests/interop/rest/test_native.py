@@ -166,7 +166,7 @@ async def test_a_plant_s_failure_has_its_status_and_code(
     patch = await azure.patch("/digitaltwins/room", json=[{"op": "add", "path": "/temperature", "value": 999}])
     assert (call.status_code, call.json()["code"]) == (status, code)
     assert (patch.status_code, patch.json()["error"]["code"]) == (status, code)
-    assert call.json()["type"] == "urn:megatwin:problem:" + name.split()[0]
+    assert call.json()["type"] == "urn:megatwin:problem:" + name.split(maxsplit=1)[0]
     assert call.headers.get("retry-after") == patch.headers.get("retry-after") == retry_after
     if isinstance(error, Refused):
         assert call.json()["results"] == error.results

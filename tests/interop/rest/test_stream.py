@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import orjson
+import pytest
 
 from interop.rest.messages import Change
 from interop.rest.server import RestServer
@@ -130,20 +131,18 @@ async def test_an_idle_stream_shows_that_it_lives(http: httpx.AsyncClient) -> No
 async def test_a_slow_reader_is_told_what_it_lost_and_stops_no_one(server: RestServer, service: MemoryService) -> None:
     host, port = server.url.removeprefix("http://").split(":")
     slow = socket.create_connection((host, int(port)))
-    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     slow.sendall(b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    await asyncio.sleep(0.1)
+    await service.has_reader.wait()
     text = "x" * 100_000
     for index in range(200):
         service.read([Reading(Point("room", ("name",)), Sample(f"{index} {text}"))])
         await asyncio.sleep(0)
     slow.setblocking(False)
     loop, received = asyncio.get_running_loop(), b""
-    while b"event: lost" not in received:
-        received = received[-50:] + await loop.sock_recv(slow, 1 << 20)
+    while b"\n\n" not in received.partition(b"event: lost\ndata: ")[2]:
+        service.read([Reading(HUMIDITY, Sample(1.0))])  # what is lost is told with the next change
+        received = received[-200:] + await loop.sock_recv(slow, 1 << 20)
     frame = received.partition(b"event: lost\ndata: ")[2]
-    while b"\n\n" not in frame:
-        frame += await loop.sock_recv(slow, 1 << 20)
     lost = orjson.loads(frame.partition(b"\n")[0])
     assert lost["batches"] > 0
     assert 0 < lost["after"] < 201
@@ -153,4 +152,18 @@ async def test_a_slow_reader_is_told_what_it_lost_and_stops_no_one(server: RestS
 async def test_stopping_ends_open_streams(server: RestServer, http: httpx.AsyncClient) -> None:
     async with frames(http) as stream:
         await server.stop()
-        assert [line async for line in stream.reply.aiter_raw() if line.startswith(b"event")] == []
+        with pytest.raises(AssertionError, match="the stream ended"):
+            await stream.next()
+
+
+async def test_stopping_does_not_wait_for_a_reader_that_reads_nothing(
+    server: RestServer, service: MemoryService
+) -> None:
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as stuck:
+        stuck.sendall(b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await service.has_reader.wait()
+        for _ in range(200):
+            service.read([Reading(Point("room", ("name",)), Sample("x" * 100_000))])
+            await asyncio.sleep(0)
+        await server.stop()
