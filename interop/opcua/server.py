@@ -35,7 +35,7 @@ from interop.graph.state import TwinState
 from interop.opcua.nodes import HAS_COMPONENT, OBJECTS, ORGANIZES, Space, stamped
 from interop.opcua.security import Store
 from interop.opcua.server_types import Codec, TypeSpace
-from interop.opcua.services import Gate, TwinAttributes, TwinInternalServer, caller, discovery_only
+from interop.opcua.services import Gate, TwinAttributes, TwinInternalServer, caller, unsecured
 from interop.opcua.values import status_code
 from interop.service import Caller, Change, Published, Subscription, TwinService
 from interop.values import GOOD, Point, Status, Value, utc_now
@@ -166,8 +166,8 @@ class OpcUaServer:
         policies = [ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt]
         if self._insecure:
             policies.insert(0, ua.SecurityPolicyType.NoSecurity)
-        else:
-            server._policies.append(discovery_only())  # noqa: SLF001 - asyncua has no other way to restrict a policy
+        # the first that matches is taken; asyncua has no other way to restrict a policy
+        server._policies.append(unsecured(insecure=self._insecure))  # noqa: SLF001
         server.set_security_policy(policies)
         uris = await server.get_namespace_array()
         self._uris.update({uri: index for index, uri in enumerate(uris)})

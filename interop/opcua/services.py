@@ -3,7 +3,7 @@
 - A write reaches the address space directly, and a call does not know its user (2.1.0, by design): writes and calls are
   taken by ``TwinAttributes`` and ``TwinSession`` instead.
 - A session over an unsecured channel is accepted by a server whose only endpoint is encrypted (2.1.0):
-  ``discovery_only`` and ``Gate`` refuse it.
+  ``unsecured`` and ``Gate`` refuse it.
 - Any client certificate is accepted, and the one that is checked is not the channel's (2.1.0): ``Gate`` checks the
   channel's.
 """
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from asyncua import ua
 from asyncua.common.utils import ServiceError
-from asyncua.crypto.permission_rules import PermissionRuleset, User, UserRole
+from asyncua.crypto.permission_rules import PermissionRuleset, SimpleRoleRuleset, User, UserRole
 from asyncua.crypto.security_policies import SecurityPolicyFactory, SecurityPolicyNone
 from asyncua.server.address_space import AttributeService
 from asyncua.server.internal_server import InternalServer
@@ -60,7 +60,7 @@ class Gate(UserManager):
         """
         if username is not None:
             raise ServiceError(ua.StatusCodes.BadIdentityTokenRejected)
-        if certificate is None:
+        if not certificate:
             if not self._insecure:
                 raise ServiceError(ua.StatusCodes.BadSecurityPolicyRejected)
             return User(role=UserRole.User, name=ANONYMOUS)
@@ -83,9 +83,17 @@ class _Nothing(PermissionRuleset):
         return False
 
 
-def discovery_only() -> SecurityPolicyFactory:
-    """The unsecured channel of a secured server: for discovery (OPC 10000-4, 5.5), nothing else."""
-    return SecurityPolicyFactory(SecurityPolicyNone, ua.MessageSecurityMode.None_, permission_ruleset=_Nothing())
+class _Unsecured(SecurityPolicyFactory):
+    """An unsecured channel; a certificate that it shows proves nothing and is dropped."""
+
+    def create(self, peer_certificate: bytes | None) -> SecurityPolicyNone:  # noqa: ARG002 - asyncua's signature
+        return super().create(None)
+
+
+def unsecured(*, insecure: bool) -> SecurityPolicyFactory:
+    """The unsecured channel: for users when ``insecure``, else for discovery only (OPC 10000-4, 5.5)."""
+    rules = SimpleRoleRuleset() if insecure else _Nothing()
+    return _Unsecured(SecurityPolicyNone, ua.MessageSecurityMode.None_, permission_ruleset=rules)
 
 
 class TwinAttributes(AttributeService):

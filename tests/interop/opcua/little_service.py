@@ -35,7 +35,7 @@ def _schema(kind: str) -> Schema:
 
 def _content(cls: type, owner: str, name: str, **properties: Any) -> Any:
     return cls(
-        f"{owner.split(';')[0]}:_contents:__{name};1",
+        f"{owner.split(';', maxsplit=1)[0]}:_contents:__{name};1",
         properties={"name": name, **properties},
         child_of=owner,
         defined_in=owner,
@@ -62,9 +62,7 @@ def model() -> Model:
     room_contents = {
         **place_contents,
         "temperature": _content(Telemetry, ROOM, "temperature", schema=_schema("Double"), unit="degreeCelsius"),
-        "setPoint": _content(
-            Property, ROOM, "setPoint", schema=_schema("Double"), unit="degreeCelsius", writable=True
-        ),
+        "setPoint": _content(Property, ROOM, "setPoint", schema=_schema("Double"), unit="degreeCelsius", writable=True),
         "mode": _content(Property, ROOM, "mode", schema=mode),
         "since": _content(Property, ROOM, "since", schema=_schema("DateTime")),
         "fan": _content(Component, ROOM, "fan", schema=fan),

@@ -80,7 +80,8 @@ async def test_instances_have_the_browse_names_and_types_of_their_declarations(c
         for child in await each.get_children(ua.ObjectIds.HasComponent)
     }
     shown = {
-        (await child.read_browse_name()).to_string(): child for child in await room.get_children(ua.ObjectIds.HasComponent)
+        (await child.read_browse_name()).to_string(): child
+        for child in await room.get_children(ua.ObjectIds.HasComponent)
     }
     assert shown.keys() == declared.keys()
     for name, child in shown.items():
