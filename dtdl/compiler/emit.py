@@ -156,19 +156,16 @@ def _default(field: FieldPlan) -> str:
 
 
 def _literal(value: int | str) -> str:
-    """Gives Python source of a value, in ASCII quotes and without invisible characters."""
-    if isinstance(value, int):
-        return repr(value)
-    return f'"{_visible(value, quote=True)}"'
+    """Gives Python source of a value, in double quotes and without invisible characters."""
+    return repr(value) if isinstance(value, int) else f'"{_visible(value, keep="")}"'
 
 
-def _visible(text: str, *, quote: bool = False) -> str:
-    text = text.replace("\\", "\\\\").replace('"', '\\"') if quote else text.replace("\\", "\\\\").replace('"', '\\"')
-    kept = "" if quote else "\n"
-    return "".join(c if c.isprintable() or c in kept else c.encode("unicode_escape").decode() for c in text)
+def _visible(text: str, *, keep: str) -> str:
+    text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
 
 
 def _doc(text: str) -> str:
-    lines = _visible("\n".join(text.splitlines())).split("\n")
+    lines = _visible("\n".join(text.splitlines()), keep="\n").split("\n")
     body = "\n".join(f"    {line.rstrip()}".rstrip() for line in lines).strip()
     return f'    """{body}"""'

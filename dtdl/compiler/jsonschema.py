@@ -1,0 +1,90 @@
+"""JSON Schema (draft 2020-12) of compiled models: one document with a definition for every class."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from dtdl.compiler.emit import class_names, class_plans
+from dtdl.compiler.plan import (
+    Choice,
+    ClassPlan,
+    FieldPlan,
+    ListOf,
+    MapOf,
+    Plain,
+    Planner,
+    RecordOf,
+    TwinOf,
+    TypePlan,
+)
+from dtdl.compiler.values import json_schema
+
+_FORM: Final[dict[str, dict[str, Any]]] = {
+    "Twin": {"$dtId": {"type": "string"}, "$etag": {"type": "string"}, "$metadata": {"type": "object"}},
+    "Record": {},
+    "Link": {
+        "$relationshipId": {"type": "string"},
+        "$relationshipName": {"type": "string"},
+        "$sourceId": {"type": "string"},
+        "$targetId": {"type": "string"},
+        "$etag": {"type": "string"},
+        "$metadata": {"type": "object"},
+    },
+}
+
+
+def schema_document(planner: Planner) -> dict[str, Any]:
+    """Gives a document whose ``$defs`` has each class by its name; ``x-dtmi`` says which definition it is.
+
+    Args:
+        planner: The class plans of a model, such as ``Types.planner``.
+    """
+    names = class_names(planner)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$comment": "Made by `megatwin compile --target jsonschema`; not edited by hand.",
+        "$defs": {names[plan.dtmi]: _definition(plan, planner, names) for plan in class_plans(planner)},
+    }
+
+
+def _definition(plan: ClassPlan, planner: Planner, names: dict[str, str]) -> dict[str, Any]:
+    fields = {field.name: field for field in _every_field(plan, planner)}
+    made: dict[str, Any] = {"x-dtmi": plan.dtmi, "type": "object"}
+    if plan.text:
+        made["description"] = plan.text
+    made["properties"] = _FORM[plan.base] | {name: _field(field, names) for name, field in fields.items()}
+    required = [name for name, field in fields.items() if field.required]
+    if required:
+        made["required"] = required
+    made["additionalProperties"] = False
+    return made
+
+
+def _every_field(plan: ClassPlan, planner: Planner) -> list[FieldPlan]:
+    inherited = [field for base in plan.bases for field in _every_field(planner.interface(base), planner)]
+    return [*inherited, *plan.fields]
+
+
+def _field(field: FieldPlan, names: dict[str, str]) -> dict[str, Any]:
+    made = _type(field.type, names)
+    if field.text:
+        made["description"] = field.text
+    if field.unit:
+        made["x-unit"] = field.unit
+    if field.read_only:
+        made["readOnly"] = True
+    return made
+
+
+def _type(type_: TypePlan, names: dict[str, str]) -> dict[str, Any]:
+    match type_:
+        case Plain(kind):
+            return json_schema(kind)
+        case Choice(allowed):
+            return {"type": "integer" if isinstance(allowed[0], int) else "string", "enum": list(allowed)}
+        case ListOf(item):
+            return {"type": "array", "items": _type(item, names)}
+        case MapOf(value):
+            return {"type": "object", "additionalProperties": _type(value, names)}
+        case RecordOf(dtmi) | TwinOf(dtmi):
+            return {"$ref": f"#/$defs/{names[dtmi]}"}

@@ -1,0 +1,53 @@
+"""Targets: which files a compilation writes for pydantic, JSON Schema and RDF, and what is in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from dtdl.compiler import emit
+from dtdl.compiler.build import Types
+from dtdl.compiler.jsonschema import schema_document
+from dtdl.parser import parse
+
+
+def outputs(paths: Sequence[str | Path], output: Path, target: str) -> dict[Path, str]:
+    """Gives the files of one compilation and their text; writes nothing.
+
+    Args:
+        paths: Files, folders, ``.jsonl`` files or JSON texts, as ``dtdl.parse`` takes them.
+        output: A file with a suffix, or a folder.
+        target: ``pydantic``, ``jsonschema`` or ``rdf``.
+
+    Raises:
+        ModelInvalid: The definitions have findings.
+        InputUnreadable: A path cannot be read.
+    """
+    return _TARGETS[target](paths, output)
+
+
+def _pydantic(paths: Sequence[str | Path], output: Path) -> dict[Path, str]:
+    text = emit.python_text(Types(parse(paths)).planner)
+    if output.suffix == ".py":
+        return {output: text}
+    return {output / "__init__.py": text, output / "py.typed": ""}
+
+
+def _jsonschema(paths: Sequence[str | Path], output: Path) -> dict[Path, str]:
+    document = schema_document(Types(parse(paths)).planner)
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return {output if output.suffix == ".json" else output / "twins.schema.json": text}
+
+
+def _rdf(paths: Sequence[str | Path], output: Path) -> dict[Path, str]:
+    from dtdl.compiler.rdf import turtle  # noqa: PLC0415 - rdflib and pyld are slow to import and rarely needed
+
+    return {output if output.suffix == ".ttl" else output / "models.ttl": turtle(paths)}
+
+
+_TARGETS: Final[Mapping[str, Callable[[Sequence[str | Path], Path], dict[Path, str]]]] = MappingProxyType(
+    {"pydantic": _pydantic, "jsonschema": _jsonschema, "rdf": _rdf}
+)

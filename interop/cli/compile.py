@@ -1,0 +1,62 @@
+"""megatwin compile: DTDL definitions to typed Python, JSON Schema or RDF, written to a file or a package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("compile")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="File to write (.py, .json, .ttl), or a folder that becomes a package.",
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 when the output is not current.")
+@click.option(
+    "--target",
+    type=click.Choice(["pydantic", "jsonschema", "rdf"]),
+    default="pydantic",
+    show_default=True,
+    help="What to make.",
+)
+def command(paths: tuple[Path, ...], output: Path, *, check: bool, target: str) -> int:
+    """Compile DTDL PATHS (files, folders, .jsonl) to typed Python.
+
+    Exit code 1: the definitions have findings, or --check found that the output is not current.
+    """
+    from dtdl.compiler import targets  # noqa: PLC0415 - --help of other commands does not pay for pydantic
+    from dtdl.errors import InputUnreadable, ModelInvalid  # noqa: PLC0415
+
+    try:
+        wanted = targets.outputs(list(paths), output, target)
+    except ModelInvalid as error:
+        for found in error.diagnostics:
+            click.echo(str(found))
+        return 1
+    if check:
+        stale = [path for path, text in wanted.items() if _read(path) != text]
+        for path in stale:
+            click.echo(f"{path}: not current. Run megatwin compile without --check.")
+        return 1 if stale else 0
+    for path, text in wanted.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise InputUnreadable(
+                f"{path} cannot be written: {error.strerror}", action="Give another place with -o."
+            ) from error
+        click.echo(f"wrote {path}", err=True)
+    return 0
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
