@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dtdl.compiler.build import compile_model
+from dtdl.compiler.build import compile as compile_model
 from dtdl.diagnostic import Location
 from dtdl.elements import Interface
 from dtdl.errors import InputUnreadable, ModelInvalid
