@@ -19,7 +19,7 @@ import click
 
 from dtdl.errors import InputUnreadable, NotReady
 from dtdl.resources import data_dir
-from interop.cli.live import Foreground, run
+from interop.cli.live import Foreground, preload, run
 
 _READY_S: Final = 20.0
 _STOP_S: Final = 3.0
@@ -59,6 +59,7 @@ def command(example: str, for_s: float | None, form: str, folder: Path | None, o
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="megatwin-demo-")))
         shutil.copytree(origin, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".megatwin"))
         found = [stack.enter_context(_process(plant, folder)) for plant in _plants(folder)]
+        preload()
         settings = [ready() for ready in found]
         settings += [f"serve.{name}=127.0.0.1:{_port(port)}" for name, port in (("http", 8080), ("opcua", 4850))]
         return run(Foreground(file=folder / "megatwin.yaml", overrides=(*settings, *overrides), for_s=for_s, form=form))
@@ -109,11 +110,11 @@ class _Ready:
     def __init__(self, plant: Plant, process: subprocess.Popen[bytes]) -> None:
         self._plant = plant
         self._line = b""
-        self._reader = threading.Thread(target=self._read, args=(process,), daemon=True)
-        self._reader.start()
+        self._read_it = threading.Event()
+        threading.Thread(target=self._read, args=(process,), daemon=True).start()
 
     def __call__(self) -> str:
-        self._reader.join(_READY_S)
+        self._read_it.wait(_READY_S)
         if not self._line:
             raise NotReady(
                 f"the plant {self._plant.run} did not start within {_READY_S:g} s",
@@ -126,5 +127,6 @@ class _Ready:
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
         self._line = process.stdout.readline()
+        self._read_it.set()
         for _ in process.stdout:  # a full pipe would stop the plant
             pass

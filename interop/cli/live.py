@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import signal
 import sys
@@ -65,6 +66,21 @@ def run(what: Foreground) -> int:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main())
+
+
+def preload() -> None:
+    """Imports what a run needs; for a caller that has to wait for something else anyway."""
+    for module in (
+        "interop.config.resolve",
+        "interop.runtime.start",
+        "interop.rest.server",
+        "interop.opcua.server",
+        "interop.opcua.link",
+        "interop.simulate.adapter",
+        "fmu.worker",
+        "uvloop",
+    ):
+        importlib.import_module(module)
 
 
 class _Stop:
