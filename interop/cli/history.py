@@ -22,7 +22,9 @@ _MORE_COLUMNS = ("serverTime", "recordedAt", "seq")
 
 @click.command()
 @click.argument("point", metavar="TWIN[/PATH]")
-@click.option("--from", "start", metavar="TIME", callback=instant, help="Not earlier: an instant, or how long ago (10m).")
+@click.option(
+    "--from", "start", metavar="TIME", callback=instant, help="Not earlier: an instant, or how long ago (10m)."
+)
 @click.option("--to", "end", metavar="TIME", callback=instant, help="Not later.")
 @click.option("--known-at", metavar="TIME", callback=instant, help="As it was known then.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=1000, show_default=True, help="At most so many.")

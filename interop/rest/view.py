@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 from dtdl.elements import Command, Component, Content, Interface, Property, Telemetry, unit_of
@@ -11,7 +11,7 @@ from interop.graph.state import Cell, TwinState
 from interop.rest import messages
 from interop.service import About, Change, Health, HistoryRow, TwinService
 from interop.service import Pillar as PillarRecord
-from interop.values import BAD_NO_DATA, GOOD, Point, worst
+from interop.values import BAD_NO_DATA, GOOD, Point, Status, worst
 
 Path = tuple[str, ...]
 
@@ -54,18 +54,24 @@ def state_of(service: TwinService, twin: str) -> TwinState:
     return state
 
 
-def value(state: TwinState, path: Path, unit: str | None) -> messages.Value:
-    """Gives one value; what was never set has the status ``BadNoData``."""
+def value(state: TwinState, path: Path, unit: str | None, absent: tuple[Status, str]) -> messages.Value:
+    """Gives one value.
+
+    Args:
+        state: The twin.
+        path: Which value.
+        unit: Of its model.
+        absent: Status and reason if there is none.
+    """
     cell = state.cells.get(path)
     if cell is not None:
         return sample(cell, unit)
     found = state.value(path)
     changed = state.updated.get(path)
-    known = found is not None
+    status, reason = (GOOD, None) if found is not None else absent
     return messages.Value(
-        value=found, unit=unit, status=str(GOOD if known else BAD_NO_DATA), source_time=changed, server_time=changed,
-        source=None, reason=None if known else "never set",
-    )  # fmt: skip
+        value=found, unit=unit, status=str(status), source_time=changed, server_time=changed, source=None, reason=reason
+    )
 
 
 def sample(cell: Cell, unit: str | None) -> messages.Value:
@@ -85,7 +91,8 @@ def twin(service: TwinService, twin_id: str) -> messages.Twin:
     state = state_of(service, twin_id)
     about = service.about(twin_id)
     links = [messages.Link(id=link.id, name=link.name, target=link.target) for link in service.graph.outgoing(twin_id)]
-    return _twin(service, state).model_copy(update=_about(about) | {"relationships": links})
+    found = _twin(service, state, lambda path: service.absent(Point(twin_id, path)))
+    return found.model_copy(update=_about(about) | {"relationships": links})
 
 
 async def twin_as_of(
@@ -97,7 +104,8 @@ async def twin_as_of(
         TwinNotFound: It did not exist then.
     """
     state = await service.as_of(twin_id, at, known_at=known_at)
-    return _twin(service, state).model_copy(update={"at": at, "known_at": known_at})
+    found = _twin(service, state, lambda _: (BAD_NO_DATA, "no value then"))
+    return found.model_copy(update={"at": at, "known_at": known_at})
 
 
 def summary(service: TwinService, state: TwinState) -> messages.TwinSummary:
@@ -127,7 +135,7 @@ def change(service: TwinService, record: Change) -> messages.Change:
         if record.cell is not None:
             found = sample(record.cell, unit)
         elif state is not None:
-            found = value(state, record.path, unit)
+            found = value(state, record.path, unit, service.absent(Point(state.id, record.path)))
     return messages.Change(
         seq=record.seq, kind=record.kind, twin=record.twin, path=path_text(record.path) if record.path else None,
         sample=found, detail=dict(record.detail) or None,
@@ -155,7 +163,7 @@ def units(service: TwinService, model: str) -> dict[Path, str | None]:
     return {path: unit_of(content) for path, content in contents(interface)} if isinstance(interface, Interface) else {}
 
 
-def _twin(service: TwinService, state: TwinState) -> messages.Twin:
+def _twin(service: TwinService, state: TwinState, absent: Callable[[Path], tuple[Status, str]]) -> messages.Twin:
     interface = service.model.get(state.model)
     values: dict[str, messages.Value] = {}
     commands: list[str] = []
@@ -165,7 +173,7 @@ def _twin(service: TwinService, state: TwinState) -> messages.Twin:
         if isinstance(content, Command):
             commands.append(path_text(path))
         else:
-            values[path_text(path)] = value(state, path, unit_of(content))
+            values[path_text(path)] = value(state, path, unit_of(content), absent(path))
     for path, cell in state.cells.items():  # members of objects that a source gives one by one
         if path not in seen:
             values[path_text(path)] = sample(cell, _unit_of_member(service, Point(state.id, path)))

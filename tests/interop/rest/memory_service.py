@@ -31,7 +31,7 @@ from interop.graph.store import Graph
 from interop.graph.transition import apply
 from interop.rest.view import contents
 from interop.service import About, Caller, Health, HistoryRow, Pillar, Published, SourceHealth
-from interop.values import GOOD, Point, Reading, Status, Value, format_time, parse_time, utc_now
+from interop.values import BAD_NO_DATA, GOOD, Point, Reading, Status, Value, format_time, parse_time, utc_now
 
 ROOM = "dtmi:test:Room;1"
 VENT = "dtmi:test:Vent;1"
@@ -149,6 +149,9 @@ class MemoryService:
     def points(self, twin: str) -> Sequence[PointType]:
         model = self.model.interface(self._state(twin).model)
         return [_point_type(model, path, content) for path, content in contents(model)]
+
+    def absent(self, point: Point) -> tuple[Status, str]:
+        return BAD_NO_DATA, "never set"
 
     async def put_twin(
         self, twin: str, document: Mapping[str, Any], caller: Caller, *, if_match: str | None = None,
