@@ -59,8 +59,8 @@ CREATE TABLE link (
     PRIMARY KEY (source, seq)
 ) STRICT, WITHOUT ROWID;
 """
-"""``sample.status`` is NULL for Good, ``sample.reason`` for none; both are ids of ``name``. Times are microseconds since
-1970 (UTC)."""
+"""``sample.status`` is NULL for Good, ``sample.reason`` for none; both are ids of ``name``. Times are microseconds
+since 1970 (UTC)."""
 
 
 def micros(instant: datetime) -> int:
