@@ -55,7 +55,7 @@ class SqliteLedger(Ledger):
         self._dead: MegatwinError | None = None
         self._idle: SimpleQueue[Reader] = SimpleQueue()
         for _ in range(READERS):
-            self._idle.put(Reader(connect(folder, writer=False)))
+            self._idle.put(Reader(connect(folder, writer=False), store.recent))
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="ledger-reader")
         self._writer = Writer(store, loop, self._committed, self._failed)
         self._writer.start()
