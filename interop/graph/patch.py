@@ -152,7 +152,7 @@ def _run(contents: Mapping[str, Value], ops: Sequence[Operation], *, strict: boo
         except _Nowhere as error:
             if strict:
                 _refuse(index, "/" + "/".join(operation.path), str(error.args[0]))
-            continue
+        # What a source had given and a client removed was touched too, though a replay without samples does not see it.
         paths[operation.path] = None
     return Patched(root, model, tuple(paths))
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from interop.event import Event
-from interop.graph.transition import PROPERTY, instant, patched_model, point_of, replaces, status_of
+from interop.graph.transition import instant, patched_model
 from interop.ledger.fold import FOLD_EVERY, fold_versions
-from interop.ledger.layout import HAS_VALUE, IS_PROPERTY, micros, to_column
-from interop.values import Point
+from interop.ledger.layout import micros, to_column
+from interop.ledger.recent import Held
 
 _CACHE: Final = 65_536
 """Entries of each of the writer's caches; beyond it they start anew, so that memory is bounded."""
@@ -33,18 +33,15 @@ _ABSENT: Final = _Last(exists=False, base=0, model="", since=0)
 
 
 class Index:
-    """Adds the rows of events; the caller owns the transaction and calls ``flush`` before its end."""
+    """Adds rows; the caller owns the transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._points: dict[str, int] = {}
+        self._points: dict[tuple[str, str], int] = {}
         self._names: dict[str, int] = {}
         self._last: dict[str, _Last] = {}
-        self._samples: list[tuple[Any, ...]] = []
         self._rules: Final = MappingProxyType[str, Callable[[Event], None]](
             {
-                "samples": self._add_samples,
-                "telemetry": self._add_telemetry,
                 "link": self._add_link,
                 "twin-put": self._add_put,
                 "patch": self._add_patch,
@@ -53,58 +50,36 @@ class Index:
         )
 
     def add(self, event: Event) -> None:
-        """Adds the rows of one event, whose stored bytes are in ``event`` already."""
+        """Adds the rows of one event but its samples; its stored bytes are in ``event`` already."""
         rule = self._rules.get(event.kind)
         if rule is not None:
             rule(event)
 
-    def flush(self) -> None:
-        """Writes the sample rows that wait."""
-        if self._samples:
-            # In the order of the table, so that neighbours go into one page while it is at hand.
-            self._samples.sort(key=_sample_key)
-            self._connection.executemany("INSERT INTO sample VALUES (?,?,?,?,?,?,?,?,?,?)", self._samples)
-            self._samples.clear()
+    def write(self, points: Sequence[Held]) -> None:
+        """Puts held samples into the table; those that are there already stay."""
+        rows = [
+            (
+                self._point(held.twin, held.path), row.at, row.seq, row.n, row.flags, self._name(row.status),
+                self._name(row.source), row.server, self._name(row.reason), to_column(row.value),
+            )
+            for held in points
+            for row in held.rows
+        ]  # fmt: skip
+        # In the order of the table, so that neighbours go into one page while it is at hand.
+        rows.sort(key=_sample_key)
+        self._connection.executemany("INSERT OR IGNORE INTO sample VALUES (?,?,?,?,?,?,?,?,?,?)", rows)
 
     def forget(self) -> None:
         """Drops what a transaction that was rolled back may have left in the caches."""
         self._points.clear()
         self._names.clear()
         self._last.clear()
-        self._samples.clear()
-
-    def _add_samples(self, event: Event) -> None:
-        source = self._name(event.body["source"])
-        recorded = micros(event.recorded_at)
-        for n, (text, value, status, source_time, server_time, kind, *reason) in enumerate(event.body["readings"]):
-            self._samples.append(
-                (
-                    self._point(text), _micros(source_time, recorded), event.seq, n,
-                    (IS_PROPERTY if kind == PROPERTY else 0)
-                    | (HAS_VALUE if replaces(status_of(status), value) else 0),
-                    None if status == "Good" else self._name(status), source, _micros(server_time, None),
-                    self._name(reason[0]) if reason else None, to_column(value),
-                )
-            )  # fmt: skip
-
-    def _add_telemetry(self, event: Event) -> None:
-        path = event.body.get("path")
-        if not path or event.twin is None:
-            return
-        recorded = micros(event.recorded_at)
-        at = _micros(event.body.get("sourceTime"), recorded)
-        self._samples.append(
-            (
-                self._point(str(Point(event.twin, tuple(path)))), at, event.seq, 0, HAS_VALUE, None,
-                self._name(event.actor), recorded, None, to_column(event.body.get("value")),
-            )
-        )  # fmt: skip
 
     def _add_link(self, event: Event) -> None:
         body = event.body
         if body.get("status") is None:
             return
-        since = _micros(body.get("since"), micros(event.recorded_at))
+        since = micros(instant(body.get("since")) or event.recorded_at)
         reason = body.get("reason") or body.get("cause") or ""
         self._connection.execute(
             "INSERT INTO link VALUES (?,?,?,?,?)", (body["source"], event.seq, since, body["status"], reason)
@@ -154,16 +129,18 @@ class Index:
             last = _ABSENT if row is None else _Last(row[0] != "twin-delete", *row[1:])
         return last
 
-    def _point(self, text: str) -> int:
-        found = self._points.get(text)
+    def _point(self, twin: str, path: str) -> int:
+        key = (twin, path)
+        found = self._points.get(key)
         if found is None:
             if len(self._points) >= _CACHE:
                 self._points.clear()
-            key = (point_of(text).twin, text.partition("/")[2])
-            found = self._points[text] = self._intern("point", "twin = ? AND path = ?", "(twin, path)", key)
+            found = self._points[key] = self._intern("point", "twin = ? AND path = ?", "(twin, path)", key)
         return found
 
-    def _name(self, text: str) -> int:
+    def _name(self, text: str | None) -> int | None:
+        if text is None:
+            return None
         found = self._names.get(text)
         if found is None:
             if len(self._names) >= _CACHE:
@@ -190,8 +167,3 @@ def load_event(connection: sqlite3.Connection, seq: int) -> Event:
 
 def _sample_key(row: tuple[Any, ...]) -> tuple[int, int, int, int]:
     return row[:4]
-
-
-def _micros(text: str | None, default: Any) -> Any:
-    found = instant(text)
-    return default if found is None else micros(found)

@@ -5,7 +5,8 @@
 - ``version``: the events that set a twin's contents. ``base`` is the seq from which samples count: the twin's creation
   or its last change of model. ``fold`` is what the contents come to there, written now and then, so that reading a twin
   as of a time never replays more than a few patches.
-- ``sample``: one row for each reading, by point and source time.
+- ``sample``: one row for each reading, by point and source time. Those of events from ``head.sampled`` on may be
+  missing; see ``interop.ledger.recent``.
 - ``link``: the events that turned the values of a source.
 """
 
@@ -40,7 +41,9 @@ CREATE TABLE event (
 CREATE TABLE tile (
     level INTEGER NOT NULL, number INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (level, number)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL, root BLOB NOT NULL) STRICT;
+CREATE TABLE head (
+    id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL, root BLOB NOT NULL, sampled INTEGER NOT NULL
+) STRICT;
 CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE point (
     id INTEGER PRIMARY KEY, twin TEXT NOT NULL, path TEXT NOT NULL, UNIQUE (twin, path)
@@ -59,8 +62,8 @@ CREATE TABLE link (
     PRIMARY KEY (source, seq)
 ) STRICT, WITHOUT ROWID;
 """
-"""``sample.status`` is NULL for Good, ``sample.reason`` for none; both are ids of ``name``. Times are microseconds since
-1970 (UTC)."""
+"""``sample.status`` is NULL for Good, ``sample.reason`` for none; both are ids of ``name``. Times are microseconds
+since 1970 (UTC)."""
 
 
 def micros(instant: datetime) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from heapq import merge
 from itertools import islice
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from interop.event import Event
 from interop.graph.patch import bare_value, pointer
@@ -28,26 +28,37 @@ from interop.graph.transition import (
 from interop.ledger.fold import Fold, fold_versions
 from interop.ledger.index import NEWEST_VERSIONS, load_event
 from interop.ledger.layout import HAS_VALUE, IS_PROPERTY, from_column, from_micros, micros
+from interop.ledger.recent import Recent, Row
 from interop.service import HistoryRow
 from interop.values import GOOD, Point, Status, Value
 
 Path = tuple[str, ...]
 _FIRST: Final = -(1 << 62)
 _LAST: Final = 1 << 62
-_NEWEST_SAMPLE: Final = (
-    "SELECT at, seq, flags, status, source, server, reason, value FROM sample"
-    " WHERE point = ? AND at <= ? AND seq <= ? AND seq > ? {} ORDER BY at DESC, seq DESC, n DESC LIMIT 1"
+_COLUMNS: Final = "SELECT at, seq, n, flags, status, source, server, reason, value FROM sample"
+_NEWEST: Final = (
+    f"{_COLUMNS} WHERE point = ? AND at <= ? AND seq <= ? AND seq > ? AND flags & ? = ?"
+    " ORDER BY at DESC, seq DESC, n DESC LIMIT 1"
 )
-_NEWEST: Final = _NEWEST_SAMPLE.format("")
-_NEWEST_USABLE: Final = _NEWEST_SAMPLE.format(f"AND flags & {HAS_VALUE}")
+_BETWEEN: Final = f"{_COLUMNS} WHERE point = ? AND at BETWEEN ? AND ? AND seq <= ? ORDER BY at, seq, n LIMIT ?"
+_SAMPLE_ORDER: Final = attrgetter("at", "seq", "n")
 _HISTORY_ORDER: Final = attrgetter("source_time", "seq")
 
 
-class Reader:
-    """Queries over one read-only connection; used by one thread at a time."""
+class _Place(NamedTuple):
+    """Where the samples of one point are: its id in the table, and those that are held."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    point: Point
+    identity: int | None
+    held: list[Row]
+
+
+class Reader:
+    """Queries over one read-only connection and the samples that are not in it yet; used by one thread at a time."""
+
+    def __init__(self, connection: sqlite3.Connection, recent: Recent) -> None:
         self._connection = connection
+        self._recent = recent
         self._names: dict[int, str] = {}
 
     def close(self) -> None:
@@ -78,8 +89,10 @@ class Reader:
 
     def as_of(self, twin: str, at: datetime, known_at: datetime | None) -> TwinState | None:
         """A twin as it was true at a time with what was known at another; see Ledger.as_of."""
+        # Held samples first: one that goes to the table meanwhile is then seen twice, and never missed.
+        durable, held = self._recent.of(twin)
         with self._snapshot() as size:
-            known = size if known_at is None else self._seq_at(known_at, size)
+            known = self._known(min(durable, size), known_at)
             newest = self._connection.execute(
                 "SELECT seq, kind FROM version WHERE twin = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
                 (twin, self._seq_at(at, known)),
@@ -90,56 +103,66 @@ class Reader:
             fold = fold_versions(versions, lambda seq: load_event(self._connection, seq))
             versions.close()
             assert fold is not None
-            return self._overlay(twin, fold, micros(at), known)
+            return self._overlay(twin, fold, self._points(twin, held), (micros(at), known))
 
     def history(
         self, twin: str, path: Path | None, window: tuple[datetime | None, datetime | None], known_at: datetime | None,
         limit: int,
     ) -> list[HistoryRow]:  # fmt: skip
         """Samples and written values in a window of true time; see Ledger.history."""
+        durable, held = self._recent.of(twin)
         with self._snapshot() as size:
-            known = size if known_at is None else self._seq_at(known_at, size)
+            known = self._known(min(durable, size), known_at)
             start = _FIRST if window[0] is None else micros(window[0])
             end = _LAST if window[1] is None else micros(window[1])
             rows = [
-                self._samples(identity, Point(twin, there), path, (start, end, known, limit))
-                for identity, there in self._points(twin)
-                if path is None or touches(there, path)
+                self._samples(place, path, (start, end, known, limit))
+                for place in self._points(twin, held)
+                if path is None or touches(place.point.path, path)
             ]
             written = self._written(twin, path, start, (end, known))
             return list(islice(merge(*rows, written, key=_HISTORY_ORDER), limit))
 
-    def _overlay(self, twin: str, fold: Fold, at: int, known: int) -> TwinState:
+    def _overlay(self, twin: str, fold: Fold, places: Sequence[_Place], bounds: tuple[int, int]) -> TwinState:
         """Puts the newest samples on what clients wrote."""
         updated = {path: from_micros(when) for path, when in fold.updated.items()}
         draft = Draft(TwinState(id=twin, model=fold.model, contents=fold.contents, updated=updated))
         last = fold.seq
         state: list[tuple[int, Path, Value]] = []
-        for identity, path in self._points(twin):
+        for place in places:
+            path = place.point.path
             floor = max([fold.base, *(seq for other, seq in fold.written.items() if touches(other, path))])
-            newest = self._connection.execute(_NEWEST, (identity, at, known, floor)).fetchone()
+            newest = self._newest(place, (*bounds, floor), 0)
             if newest is None:
                 continue
-            usable = newest
-            if not newest[2] & HAS_VALUE:
-                usable = self._connection.execute(_NEWEST_USABLE, (identity, at, known, floor)).fetchone()
-            kept = value_at(fold.contents, path)[1] if usable is None else from_column(usable[7])
-            draft.cells[path] = self._cell(newest, kept)
-            if usable is not None and usable[2] & IS_PROPERTY and path[0] != "-":
-                state.append((usable[1], path, kept))
-            last = max(last, newest[1])
+            usable = newest if newest.flags & HAS_VALUE else self._newest(place, (*bounds, floor), HAS_VALUE)
+            kept = value_at(fold.contents, path)[1] if usable is None else usable.value
+            draft.cells[path] = _cell(newest, kept)
+            if usable is not None and usable.flags & IS_PROPERTY and path[0] != "-":
+                state.append((usable.seq, path, kept))
+            last = max(last, newest.seq)
         for seq, path, value in sorted(state, key=lambda found: found[0]):
             draft.set(path, value)
             draft.updated[path] = self._recorded(seq)
-        last = max(last, self._apply_links(draft, at, known))
+        last = max(last, self._apply_links(draft, *bounds))
         return draft.finish(last, self._recorded(last), etag=etag_of(fold.seq))
 
-    def _cell(self, row: tuple[Any, ...], value: Value) -> Cell:
-        at, seq, _, status_id, source, server, reason_id, raw = row
-        status = self._status(status_id)
-        reason = reason_of(status, from_column(raw), "" if reason_id is None else self._name(reason_id))
-        served = None if server is None else from_micros(server)
-        return Cell(value, status, from_micros(at), served, self._name(source), seq, reason)
+    def _newest(self, place: _Place, bounds: tuple[int, int, int], flags: int) -> Row | None:
+        """The sample with the greatest time at most ``at``, of the events up to ``known`` and after ``floor``."""
+        at, known, floor = bounds
+        found = [row for row in place.held if row.at <= at and floor < row.seq <= known and row.flags & flags == flags]
+        if place.identity is not None:
+            stored = self._connection.execute(_NEWEST, (place.identity, at, known, floor, flags, flags)).fetchone()
+            if stored is not None:
+                found.append(self._row(stored))
+        return max(found, key=_SAMPLE_ORDER, default=None)
+
+    def _row(self, stored: tuple[Any, ...]) -> Row:
+        at, seq, n, flags, status, source, server, reason, value = stored
+        return Row(
+            at, seq, n, flags, self._name(status), self._name(source) or "", server, self._name(reason),
+            from_column(value),
+        )  # fmt: skip
 
     def _apply_links(self, draft: Draft, at: int, known: int) -> int:
         """Turns the cells of sources whose link was lost after their sample; gives the last event that did."""
@@ -159,26 +182,31 @@ class Reader:
                     last = max(last, seq)
         return last
 
-    def _points(self, twin: str) -> list[tuple[int, Path]]:
-        rows = self._connection.execute("SELECT id, path FROM point WHERE twin = ?", (twin,)).fetchall()
-        return [(identity, point_of(f"x/{path}").path) for identity, path in rows]
+    def _points(self, twin: str, held: Mapping[str, list[Row]]) -> list[_Place]:
+        """Where the samples of a twin are: in the table, held, or both."""
+        rows = self._connection.execute("SELECT path, id FROM point WHERE twin = ?", (twin,)).fetchall()
+        places: dict[str, int | None] = {**dict.fromkeys(held), **dict(rows)}
+        return [
+            _Place(Point(twin, point_of(f"x/{text}").path), identity, held.get(text, []))
+            for text, identity in places.items()
+        ]
 
-    def _samples(
-        self, identity: int, point: Point, path: Path | None, bounds: tuple[int, int, int, int]
-    ) -> Iterator[HistoryRow]:
+    def _samples(self, place: _Place, path: Path | None, bounds: tuple[int, int, int, int]) -> Iterator[HistoryRow]:
         """Rows of one point; of a value that holds the wanted path, the member."""
-        rows = self._connection.execute(
-            "SELECT s.at, s.seq, s.status, s.source, s.server, s.value, e.recorded FROM sample s"
-            " JOIN event e ON e.seq = s.seq WHERE s.point = ? AND s.at BETWEEN ? AND ? AND s.seq <= ?"
-            " ORDER BY s.at, s.seq, s.n LIMIT ?",
-            (identity, *bounds),
-        )
-        for at, seq, status, source, server, raw, recorded in rows:
-            found = _member(point, from_column(raw), path)
+        start, end, known, _ = bounds
+        held = sorted((row for row in place.held if start <= row.at <= end and row.seq <= known), key=_SAMPLE_ORDER)
+        seen = {(row.seq, row.n) for row in held}
+        stored: Iterable[tuple[Any, ...]] = ()
+        if place.identity is not None:
+            stored = self._connection.execute(_BETWEEN, (place.identity, *bounds))
+        in_table = (row for row in map(self._row, stored) if (row.seq, row.n) not in seen)
+        for row in merge(in_table, held, key=_SAMPLE_ORDER):
+            found = _member(place.point, row.value, path)
             if found is not None:
                 yield HistoryRow(
-                    found[0], found[1], self._status(status), from_micros(at),
-                    None if server is None else from_micros(server), from_micros(recorded), seq, self._name(source),
+                    found[0], found[1], _status(row), from_micros(row.at),
+                    None if row.server is None else from_micros(row.server), self._recorded(row.seq), row.seq,
+                    row.source,
                 )  # fmt: skip
 
     def _written(self, twin: str, path: Path | None, start: int, until: tuple[int, int]) -> Iterator[HistoryRow]:
@@ -199,6 +227,9 @@ class Reader:
                     yield HistoryRow(
                         found[0], found[1], GOOD, event.recorded_at, None, event.recorded_at, event.seq, event.actor
                     )
+
+    def _known(self, durable: int, known_at: datetime | None) -> int:
+        return durable if known_at is None else self._seq_at(known_at, durable)
 
     def _seq_at(self, instant: datetime, size: int) -> int:
         """The last event that was recorded at or before an instant."""
@@ -222,15 +253,25 @@ class Reader:
     def _recorded(self, seq: int) -> datetime:
         return from_micros(self._micros_of(seq))
 
-    def _status(self, identity: int | None) -> Status:
-        return GOOD if identity is None else status_of(self._name(identity))
-
-    def _name(self, identity: int) -> str:
+    def _name(self, identity: int | None) -> str | None:
+        if identity is None:
+            return None
         found = self._names.get(identity)
         if found is None:
             row = self._connection.execute("SELECT text FROM name WHERE id = ?", (identity,)).fetchone()
             found = self._names[identity] = row[0]
         return found
+
+
+def _cell(row: Row, value: Value) -> Cell:
+    status = _status(row)
+    served = None if row.server is None else from_micros(row.server)
+    reason = reason_of(status, row.value, row.reason or "")
+    return Cell(value, status, from_micros(row.at), served, row.source, row.seq, reason)
+
+
+def _status(row: Row) -> Status:
+    return GOOD if row.status is None else status_of(row.status)
 
 
 def _member(point: Point, value: Value, path: Path | None) -> tuple[Point, Value] | None:

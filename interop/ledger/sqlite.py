@@ -48,13 +48,14 @@ class SqliteLedger(Ledger):
         self._epoch = 0
         self._waiting: deque[tuple[Append, int]] = deque()
         self._waiting_bytes = 0
+        self._store = store
         self._loop = loop
         self._prepared: list[tuple[Event, bytes]] = []
         self._closed = False
         self._dead: MegatwinError | None = None
         self._idle: SimpleQueue[Reader] = SimpleQueue()
         for _ in range(READERS):
-            self._idle.put(Reader(connect(folder, writer=False)))
+            self._idle.put(Reader(connect(folder, writer=False), store.recent))
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="ledger-reader")
         self._writer = Writer(store, loop, self._committed, self._failed)
         self._writer.start()
@@ -166,7 +167,8 @@ class SqliteLedger(Ledger):
 
     async def verify(self) -> list[str]:
         """Checks everything that is stored; see the port."""
-        return await asyncio.get_running_loop().run_in_executor(None, verify_file, self._folder)
+        found = await asyncio.get_running_loop().run_in_executor(None, verify_file, self._folder)
+        return found.problems
 
     async def close(self) -> None:
         """Writes what waits, then closes; a second call does nothing."""
@@ -181,6 +183,8 @@ class SqliteLedger(Ledger):
         await loop.run_in_executor(None, self._threads.shutdown)
         while not self._idle.empty():
             self._idle.get().close()
+        # Last, because the connection that closes last folds the log into the database, and only this one may write.
+        await loop.run_in_executor(None, self._store.close)
         self._lock.release()
 
     async def _read(self, query: Callable[[Reader], _T]) -> _T:

@@ -13,6 +13,7 @@ from interop.event import Event
 from interop.ledger.index import Index
 from interop.ledger.layout import APPLICATION_ID, DATABASE_NAME, LAYOUT_VERSION, TABLES, connect, from_micros, micros
 from interop.ledger.merkle import EMPTY_ROOT, Frontier, Tile, leaf_hash
+from interop.ledger.recent import Recent, Row, samples_of
 
 _REMEDY: Final = "Run: megatwin ledger verify DATA; then start from a copy of the folder."
 
@@ -48,6 +49,7 @@ class Store:
 
     Attributes:
         frontier: The edge of the hash tree over everything that is durable.
+        recent: Samples that are not in their table yet.
         recorded: When the last event was recorded, in microseconds since 1970.
     """
 
@@ -75,6 +77,8 @@ class Store:
             raise
         self.recorded: int = 0 if last is None else last[0]
         self._index = Index(self._connection)
+        self.recent = Recent()
+        self._load_recent()
 
     def close(self) -> None:
         """Closes the connection; the last one folds the log into the database."""
@@ -90,11 +94,14 @@ class Store:
         frontier = self.frontier.copy()
         tiles: list[Tile] = []
         rows: list[tuple[int, int, str, str | None, bytes, bytes]] = []
+        samples: list[tuple[str, Row]] = []
         for batch in batches:
             for event, stored in batch:
                 leaf = leaf_hash(stored)
                 tiles += frontier.add(leaf)
                 rows.append((event.seq, micros(event.recorded_at), event.kind, event.twin, leaf, stored))
+                samples += samples_of(event)
+        due = self.recent.due(len(samples))
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -102,7 +109,10 @@ class Store:
             for batch in batches:
                 for event, _ in batch:
                     self._index.add(event)
-            self._index.flush()
+            if due:
+                self._index.write(due)
+                first = min([self.recent.first_after(due, frontier.size), *(row.seq for _, row in samples[:1])])
+                connection.execute("UPDATE head SET sampled = ?", (first,))
             connection.executemany("INSERT INTO tile VALUES (?,?,?)", tiles)
             connection.execute("UPDATE head SET size = ?, root = ?", (frontier.size, frontier.root()))
             connection.execute("COMMIT")
@@ -110,6 +120,18 @@ class Store:
             self._roll_back()
             raise
         self.frontier = frontier
+        self.recent.drop(due)
+        self.recent.add(samples, frontier.size)
+
+    def _load_recent(self) -> None:
+        """Reads the samples again that were held when the ledger was last used."""
+        rows = self._connection.execute(
+            "SELECT stored FROM event WHERE seq >= (SELECT sampled FROM head) AND kind IN ('samples', 'telemetry')"
+            " ORDER BY seq"
+        )
+        for (stored,) in rows:
+            self.recent.add(samples_of(Event.decode(stored)), self.frontier.size)
+        self.recent.add((), self.frontier.size)
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
@@ -138,7 +160,7 @@ class Store:
                 f"{self._folder / DATABASE_NAME} is a database, but no ledger", action="Give another data folder."
             )
         self._connection.executescript(f"BEGIN; {TABLES}")
-        self._connection.execute("INSERT INTO head VALUES (1, 0, ?)", (EMPTY_ROOT,))
+        self._connection.execute("INSERT INTO head VALUES (1, 0, ?, 1)", (EMPTY_ROOT,))
         self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         self._connection.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
         self._connection.execute("COMMIT")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from dtdl.errors import DataCorrupt, InputUnreadable
 from interop.event import Event
@@ -16,11 +16,22 @@ MAX_PROBLEMS: Final = 100
 """Beyond so many, the rest is not looked for."""
 
 
-def verify_file(folder: Path) -> list[str]:
-    """Checks the ledger of a folder, which may be in use.
+class Verified(NamedTuple):
+    """What a check found.
 
-    Returns:
-        Problems, the first bad event first; empty when all is well.
+    Attributes:
+        size: Events that are there.
+        root: Hex of the RFC 9162 tree head over them, made anew from their bytes.
+        problems: The first bad event first; empty when all is well.
+    """
+
+    size: int
+    root: str
+    problems: list[str]
+
+
+def verify_file(folder: Path) -> Verified:
+    """Checks the ledger of a folder, which may be in use.
 
     Raises:
         InputUnreadable: There is no ledger.
@@ -28,23 +39,23 @@ def verify_file(folder: Path) -> list[str]:
     if not (folder / DATABASE_NAME).is_file():
         raise InputUnreadable(f"there is no ledger in {folder}", action="Give the data folder of a megatwin.")
     problems: list[str] = []
+    frontier = Frontier()
     try:
         connection = connect(folder, writer=False)
         try:
             connection.execute("BEGIN")
-            for problem in _problems(connection):
+            for problem in _problems(connection, frontier):
                 problems.append(problem)
                 if len(problems) >= MAX_PROBLEMS:
                     break
         finally:
             connection.close()
     except sqlite3.DatabaseError as error:
-        problems.append(f"the database cannot be read on: {error}")
-    return problems
+        problems.append(f"the database cannot be read after event {frontier.size}: {error}")
+    return Verified(frontier.size, frontier.root().hex(), problems)
 
 
-def _problems(connection: sqlite3.Connection) -> Iterator[str]:
-    frontier = Frontier()
+def _problems(connection: sqlite3.Connection, frontier: Frontier) -> Iterator[str]:
     tiles: dict[tuple[int, int], bytes] = {
         (level, number): stored for level, number, stored in connection.execute("SELECT * FROM tile")
     }

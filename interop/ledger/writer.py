@@ -35,7 +35,7 @@ class Writer(threading.Thread):
     """Group commit.
 
     Args:
-        store: The database; from ``start`` on only this thread uses it.
+        store: The database; from ``start`` until it ends only this thread uses it.
         loop: Where the two callbacks run.
         committed: Called with how many batches became durable, how many events there are, and the root over them.
         failed: Called with why a commit stored nothing; every batch of that epoch or an earlier one is void.
@@ -75,7 +75,6 @@ class Writer(threading.Thread):
                 self._write([batch for batch in batches if batch.epoch > self._void])
             clean = True
         finally:
-            self._store.close()
             if not clean:
                 # A bug or a lost database: the thread's excepthook shows it, and nobody waits for ever.
                 self._tell(

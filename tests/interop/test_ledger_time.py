@@ -196,6 +196,30 @@ async def test_many_patches_are_read_from_a_fold(book):
     assert (await book.as_of(20 + 90)).contents["x6"] == 90
 
 
+async def test_samples_are_found_wherever_they_stand(tmp_path, monkeypatch):
+    # So few are held that points go to their table and come back, and some are in both places after a start.
+    monkeypatch.setattr("interop.ledger.recent.HELD", 20)
+    monkeypatch.setattr("interop.ledger.recent.AT_LEAST", 3)
+    monkeypatch.setattr("interop.ledger.recent.AT_MOST", 5)
+    ledger = await SqliteLedger.open(tmp_path)
+    book = Book(ledger)
+    await book.do(1, "twin-put", "a", model="m;1", contents={})
+    for second in range(2, 100):
+        readings = [[f"a/p{n}", second + n, "Good", text(second), None, "p"] for n in range(second % 7)]
+        await book.do(second, "samples", source="plant", readings=readings)
+    for _ in range(2):
+        assert await ledger.as_of("a", at(200)) == book.graph.twins["a"]
+        for n in range(6):
+            rows = await ledger.history("a", (f"p{n}",), None, None)
+            assert [row.value for row in rows] == [second + n for second in range(2, 100) if n < second % 7]
+            some = await ledger.history("a", (f"p{n}",), at(30), at(60), limit=5)
+            assert list(some) == [row for row in rows if at(30) <= row.source_time <= at(60)][:5]
+        assert 0 < ledger._store.recent.count < 60
+        await ledger.close()
+        ledger = await SqliteLedger.open(tmp_path)
+    await ledger.close()
+
+
 PATHS = ["p", "c/q", "t", "o/m"]
 STEP = st.one_of(
     st.tuples(
@@ -292,7 +316,10 @@ def run(check):
     """Runs a check on a book of its own; hypothesis calls it many times within one test."""
 
     async def inner():
-        with tempfile.TemporaryDirectory() as folder:
+        # Most of the samples that these few steps make go to the table, some are held.
+        with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+            patch.setattr("interop.ledger.recent.HELD", 4)
+            patch.setattr("interop.ledger.recent.AT_LEAST", 1)
             ledger = await SqliteLedger.open(Path(folder))
             try:
                 await check(Book(ledger))

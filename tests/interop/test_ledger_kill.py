@@ -1,0 +1,129 @@
+"""Nothing that was acknowledged is lost when the process is killed; nothing is acknowledged before it is on disk."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from interop.ledger.layout import DATABASE_NAME, connect
+from interop.ledger.sqlite import SqliteLedger
+from interop.ledger.verify import verify_file
+
+KILLS = 100 if os.environ.get("MEGATWIN_LONG") else 4
+
+WRITER = """
+import asyncio, os, sys
+from pathlib import Path
+from interop.event import Draft
+from interop.ledger.sqlite import SqliteLedger
+
+async def one(ledger, lane, limit):
+    for number in range(limit):
+        if lane % 2:
+            rows = [["a/p", number, "Good", None, None, "p"]] * (lane + 1)
+            draft = Draft(kind="samples", twin=None, actor="t", body={"source": "s", "readings": rows})
+        else:
+            draft = Draft(kind="twin-put", twin=f"t{lane}", actor="t", body={"model": "m;1", "contents": {"n": number}})
+        (event,) = await ledger.append([draft])
+        os.write(1, f"{event.seq}\\n".encode())
+
+async def main():
+    ledger = await SqliteLedger.open(Path(sys.argv[1]))
+    await asyncio.gather(*(one(ledger, lane, int(sys.argv[3])) for lane in range(int(sys.argv[2]))))
+    await ledger.close()
+
+asyncio.run(main())
+"""
+
+
+def start(folder, lanes, limit, *before):
+    return subprocess.Popen(
+        [*before, sys.executable, "-c", WRITER, str(folder), str(lanes), str(limit)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+
+
+def test_killed_at_any_moment_nothing_acknowledged_is_missing_and_nothing_torn(tmp_path):
+    chance = random.Random(4)
+    acknowledged = 0
+    for _ in range(KILLS):
+        with start(tmp_path, 8, 1_000_000) as writer:
+            assert writer.stdout.readline(), "the writer did not start"
+            time.sleep(chance.random() * 0.3)
+            writer.send_signal(signal.SIGKILL)
+            rest = writer.stdout.read()
+        # The last line may have been cut by the kill; a cut line is no acknowledgement.
+        seen = [int(line) for line in rest.decode().splitlines(keepends=True) if line.endswith("\n")]
+        acknowledged = max([acknowledged, *seen])
+        found = verify_file(tmp_path)
+        assert found.problems == []
+        assert found.size >= acknowledged
+    assert acknowledged > KILLS
+
+
+def test_every_acknowledgement_comes_after_fdatasync(tmp_path):
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("strace is not installed")
+    log = tmp_path / "calls"
+    trace = [strace, "-f", "-qq", "-e", "trace=fdatasync,write", "-e", "signal=none", "-o", str(log)]
+    with start(tmp_path / "data", 1, 30, *trace) as writer:
+        acknowledged = writer.stdout.read().split()
+    if writer.returncode and not acknowledged:
+        pytest.skip("strace may not trace here")
+    assert acknowledged == [str(number).encode() for number in range(1, 31)]
+    synced, acks = 0, 0
+    for line in log.read_text().splitlines():
+        if re.search(r"fdatasync(\(\d+\)| resumed>\)) += 0", line):
+            synced += 1
+        elif re.search(r'write\(1, "\d+\\n"', line):
+            acks += 1
+            assert synced, f"acknowledgement {acks} came without fdatasync"
+            synced = 0
+    assert acks == 30
+
+
+@pytest.fixture
+async def closed(tmp_path):
+    from interop.event import Draft
+
+    folder = tmp_path / "data"
+    ledger = await SqliteLedger.open(folder)
+    for number in range(300):
+        rows = [["a/p", number, "Good", None, None, "p"], ["a/t", f"text {number}", "Good", None, None, "t"]]
+        body = {"source": "s", "readings": rows}
+        await ledger.append([Draft(kind="samples", twin=None, actor="t", body=body)])
+    await ledger.close()
+    return folder
+
+
+async def test_one_flipped_bit_in_an_event_is_found_and_named(closed):
+    connection = connect(closed, writer=False)
+    stored = dict(connection.execute("SELECT seq, stored FROM event"))
+    connection.close()
+    file = closed / DATABASE_NAME
+    whole = file.read_bytes()
+    chance = random.Random(5)
+    for seq in chance.sample(sorted(stored), 40):
+        place = whole.index(stored[seq]) + chance.randrange(len(stored[seq]))
+        harmed = bytearray(whole)
+        harmed[place] ^= 1 << chance.randrange(8)
+        file.write_bytes(harmed)
+        assert verify_file(closed).problems[0].startswith(f"event {seq} ")
+
+
+async def test_a_shorter_file_is_found(closed):
+    file = closed / DATABASE_NAME
+    whole = file.read_bytes()
+    for part in (0.3, 0.6, 0.9):
+        file.write_bytes(whole[: int(len(whole) * part)])
+        assert verify_file(closed).problems
