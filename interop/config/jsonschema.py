@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Final, get_args
@@ -37,7 +38,11 @@ def file_schema() -> dict[str, Any]:
         name = f"{adapter.kind}Source"
         definitions[name] = _source(adapter, definitions)
         sources.append({"$ref": f"#/$defs/{name}"})
-    body["properties"]["sources"]["additionalProperties"] = {"type": "object", "anyOf": sources}
+    names = body["properties"]["sources"].pop("patternProperties")
+    body["properties"]["sources"] |= {
+        "propertyNames": {"pattern": next(iter(names))},
+        "additionalProperties": {"type": "object", "anyOf": sources},
+    }
     definitions["MapEntry"] = _entry(adapters, definitions)
     group = definitions["BindGroup"]["properties"]
     group["map"]["additionalProperties"] = {"$ref": "#/$defs/MapEntry"}
@@ -72,16 +77,15 @@ def _entry(adapters: list[type[Adapter]], definitions: dict[str, Any]) -> dict[s
 
 
 def _model(model: type[BaseModel], prefix: str, definitions: dict[str, Any]) -> dict[str, Any]:
-    """Gives a model's schema without titles and nulls; its definitions move to the common ones, under a prefix."""
+    """Gives a model's schema in plain words; its definitions move to the common ones, under a prefix."""
     schema = model.model_json_schema(by_alias=True, ref_template=f"#/$defs/{prefix}{{model}}")
     for name, definition in schema.pop("$defs", {}).items():
-        definitions[prefix + name] = _plain(definition)
-    plain: dict[str, Any] = _plain(schema)
-    return plain
+        definitions[prefix + name] = _described(_plain(definition))
+    return _described(_plain(schema))
 
 
 def _plain(node: Any) -> Any:
-    """Leaves out what makes editors show noise: titles, and null as an alternative."""
+    """Leaves out what makes editors show noise: titles, null as an alternative, defaults that nobody would write."""
     if isinstance(node, list):
         return [_plain(item) for item in node]
     if not isinstance(node, dict):
@@ -94,7 +98,25 @@ def _plain(node: Any) -> Any:
     if {"type": "null"} in found.get("anyOf", ()):
         rest = [item for item in found.pop("anyOf") if item != {"type": "null"}]
         found = (rest[0] | found) if len(rest) == 1 else found | {"anyOf": rest}
+    default = found.get("default")
+    if isinstance(default, dict):
+        del found["default"]
+    elif found.get("type") == "string" and isinstance(default, (int, float)):
+        found["default"] = f"{default:g} s" if "min|h|d" in found.get("pattern", "") else f"{default} B"
     return found
+
+
+def _described(schema: dict[str, Any]) -> dict[str, Any]:
+    """Moves what a docstring says of attributes to the properties that lack a description of their own."""
+    summary, _, attributes = schema.get("description", "").partition("\n\nAttributes:\n")
+    if summary:
+        schema["description"] = " ".join(summary.split("\n\n")[0].split())
+    for match in re.finditer(r"^ {4}(\w+): (.*(?:\n {5,}.*)*)", attributes, re.MULTILINE):
+        name = match[1].replace("_", "-")
+        found = schema.get("properties", {}).get(name)
+        if isinstance(found, dict) and found.get("description", "A duration with").startswith("A duration with"):
+            found["description"] = " ".join(match[2].split())
+    return schema
 
 
 def diagnostic_schema() -> dict[str, Any]:
