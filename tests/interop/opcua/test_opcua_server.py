@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from asyncua import Client, ua
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 
@@ -19,11 +20,27 @@ from interop.values import BAD_NO_COMMUNICATION, UNCERTAIN_LAST_USABLE, parse_ti
 from tests.interop.opcua.little_service import ROOM, SITE, LittleService
 
 LOCAL = Address("127.0.0.1", 0)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+everywhere = pytest_asyncio.fixture(loop_scope="module", scope="module")
+
+
+@everywhere
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[LittleService, OpcUaServer]]:
+    """A server takes a second to start: one for all; each test begins with the twins as they were."""
+    service = LittleService()
+    folder = tmp_path_factory.mktemp("server")
+    server = OpcUaServer(service, LOCAL, name="north", data_dir=folder, insecure=True)
+    await server.start()
+    yield service, server
+    await server.stop()
 
 
 @pytest.fixture
-def service() -> LittleService:
-    service = LittleService()
+def service(shared: tuple[LittleService, OpcUaServer]) -> LittleService:
+    service = shared[0]
+    for twin in list(service.graph.twins):
+        service.delete(twin)
+    service.graph.links.clear()
     service.put("site", SITE, label="north")
     service.put("room", ROOM, label="west", setPoint=21.0, mode=1, since="2026-01-02T03:04:05Z", fan={"speed": 3})
     service.sample("room", "temperature", value=20.5, source_time=parse_time("2026-01-31T12:00:00Z"))
@@ -32,18 +49,22 @@ def service() -> LittleService:
 
 
 @pytest.fixture
-async def server(service: LittleService, tmp_path: Path) -> AsyncIterator[OpcUaServer]:
-    server = OpcUaServer(service, LOCAL, name="north", data_dir=tmp_path / "server", insecure=True)
-    await server.start()
-    yield server
-    await server.stop()
+def server(shared: tuple[LittleService, OpcUaServer]) -> OpcUaServer:
+    return shared[1]
 
 
-@pytest.fixture
-async def client(server: OpcUaServer) -> AsyncIterator[Client]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(server: OpcUaServer, service: LittleService) -> AsyncIterator[Client]:
     client = Client(server.url)
     client.session_timeout = 60_000
     async with client:
+        room = await node_of(client, "room/temperature")
+
+        async def shown() -> object:
+            data = await room.read_data_value(raise_on_bad_status=False)
+            return data.Value.Value if data.StatusCode.is_good() else None
+
+        await eventually(shown, 20.5)
         yield client
 
 

@@ -1,0 +1,157 @@
+"""The client on a wire that is cut, held and flooded."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from asyncua import ua
+
+from dtdl.errors import LinkDown
+from interop.opcua.settings import NodeAddress
+from interop.values import GOOD, LinkEvent, Point, Reading
+from tests.contracts.adapter_suite import binding, gather, has, is_link
+from tests.interop.opcua.plants import QUICK, SmallPlant, adapter, small_bindings, small_plant, wire
+
+LEVEL = Point("thing", ("level",))
+NAMES = {"t": SmallPlant.URI}
+DOUBLE = ua.VariantType.Double
+
+
+async def test_a_black_hole_is_down_after_stale_after_and_good_again_when_it_opens(tmp_path: Path) -> None:
+    async with (
+        small_plant({"level": (1.0, DOUBLE)}) as small,
+        wire(small.port) as link,
+        adapter(link.url, small_bindings("level"), tmp_path, namespaces=NAMES) as opened,
+    ):
+        stream = opened.observe([LEVEL])
+        await gather(stream, has(LEVEL, 1.0))
+        link.hold()
+        seen = await gather(stream, is_link("down"))
+        assert "no sign of life for 1 s" in next(item.cause for item in seen if isinstance(item, LinkEvent))
+        with pytest.raises(LinkDown):
+            await opened.read([LEVEL])
+        await link.cut()
+        await link.restore()
+        await gather(stream, is_link("up"), timeout_s=20)
+        await small.set("level", 2.0)
+        seen = await gather(stream, has(LEVEL, 2.0))
+    assert not any(is_link("restarted")(item) for item in seen)
+
+
+async def test_a_quiet_plant_is_not_taken_for_a_dead_one(tmp_path: Path) -> None:
+    quick = QUICK | {"stale-after": "300 ms"}
+    async with small_plant({"level": (1.0, DOUBLE)}) as small:
+        url = f"opc.tcp://127.0.0.1:{small.port}"
+        async with adapter(url, small_bindings("level"), tmp_path, namespaces=NAMES, defaults=quick) as opened:
+            stream = opened.observe([LEVEL])
+            await gather(stream, has(LEVEL, 1.0))
+            await asyncio.sleep(1.2)
+            await small.set("level", 2.0)
+            seen = await gather(stream, has(LEVEL, 2.0))
+    assert not [item for item in seen if isinstance(item, LinkEvent) and item.kind == "down"]
+
+
+async def test_a_flood_beyond_the_buffer_is_counted_and_the_newest_values_stay(tmp_path: Path) -> None:
+    quick = QUICK | {"buffer": 10, "queue": 1000}
+    async with small_plant({"level": (0.0, DOUBLE), "mark": (0.0, DOUBLE)}) as small:
+        url = f"opc.tcp://127.0.0.1:{small.port}"
+        mark = Point("thing", ("mark",))
+        async with adapter(url, small_bindings("level", "mark"), tmp_path, namespaces=NAMES, defaults=quick) as opened:
+            stream, watching = opened.observe([LEVEL]), opened.observe([mark])
+            await gather(stream, has(LEVEL, 0.0))
+            await gather(watching, has(mark, 0.0))
+            for number in range(1, 101):
+                await small.set("level", float(number))
+            await asyncio.sleep(0.5)
+            seen = await gather(stream, has(LEVEL, 100.0))
+    kept = [item for item in seen if isinstance(item, Reading)]
+    lost = [item for item in seen if isinstance(item, LinkEvent) and item.kind == "overflow"]
+    assert len(kept) + sum(item.count for item in lost) == 100
+    assert [item.sample.value for item in kept] == [float(number) for number in range(101 - len(kept), 101)]
+
+
+async def test_nothing_is_lost_between_many_changes_and_the_observer(tmp_path: Path) -> None:
+    async with small_plant({"level": (0.0, DOUBLE)}) as small:
+        url = f"opc.tcp://127.0.0.1:{small.port}"
+        quick = QUICK | {"queue": 1000}
+        async with adapter(url, small_bindings("level"), tmp_path, namespaces=NAMES, defaults=quick) as opened:
+            stream = opened.observe([LEVEL])
+            await gather(stream, has(LEVEL, 0.0))
+            for number in range(1, 301):
+                await small.set("level", float(number))
+                if number % 50 == 0:
+                    await asyncio.sleep(0.03)
+            seen = await gather(stream, has(LEVEL, 300.0))
+    assert [item.sample.value for item in seen if isinstance(item, Reading)] == [float(n) for n in range(1, 301)]
+
+
+async def test_a_bad_status_of_the_plant_comes_with_both_times(tmp_path: Path) -> None:
+    async with small_plant({"level": (1.0, DOUBLE)}) as small:
+        url = f"opc.tcp://127.0.0.1:{small.port}"
+        async with adapter(url, small_bindings("level"), tmp_path, namespaces=NAMES) as opened:
+            stream = opened.observe([LEVEL])
+            await gather(stream, has(LEVEL, 1.0))
+            bad = ua.DataValue(StatusCode=ua.StatusCode(ua.StatusCodes.BadSensorFailure))
+            await small.server.iserver.aspace.write_attribute_value(small.node("level"), ua.AttributeIds.Value, bad)
+            seen = await gather(stream, lambda item: isinstance(item, Reading) and item.sample.status != GOOD)
+    assert next(item for item in seen if isinstance(item, Reading)).sample.status == "BadSensorFailure"
+
+
+async def test_requests_are_cut_to_the_servers_limits(tmp_path: Path) -> None:
+    names = [f"v{number}" for number in range(25)]
+    limits = (
+        ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead,
+        ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall,
+        ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerTranslateBrowsePathsToNodeIds,
+    )
+    async with small_plant({name: (float(i), DOUBLE) for i, name in enumerate(names)}) as small:
+        for limit in limits:
+            await small.server.get_node(ua.NodeId(limit)).write_value(ua.Variant(4, ua.VariantType.UInt32))
+        sizes: list[int] = []
+        service = small.server.iserver.attribute_service
+        plain = service.read
+
+        def counting(params: ua.ReadParameters) -> list[ua.DataValue]:
+            sizes.append(len(params.NodesToRead))
+            return plain(params)
+
+        service.read = counting
+        url = f"opc.tcp://127.0.0.1:{small.port}"
+        bindings = small_bindings(*names)
+        points = [one.point for one in bindings]
+        async with adapter(url, bindings, tmp_path, namespaces=NAMES) as opened:
+            await gather(opened.observe(points), has(points[-1], 24.0))
+            assert [sample.value for sample in await opened.read(points)] == [float(i) for i in range(25)]
+    assert max(sizes) == 4
+
+
+async def test_a_node_of_the_wrong_class_or_at_an_ambiguous_name_is_reported_and_not_taken(tmp_path: Path) -> None:
+    async with small_plant({"level": (1.0, DOUBLE)}, before=("urn:other",)) as small:
+        thing = small.server.get_node(small.node("Thing"))
+        other = await small.server.get_namespace_index("urn:other")
+        await thing.add_variable(ua.NodeId("twin", other), ua.QualifiedName("level", other), 5.0)
+        at = "/Objects/t:Thing"
+        bindings = [
+            binding("level", NodeAddress(at=at, auto=("level",))),
+            binding("object", NodeAddress(path=at)),
+            binding("deep", NodeAddress(at=at, auto=("level", "deep"))),
+            binding("exact", NodeAddress(at=at, path="t:level")),
+        ]
+        url = f"opc.tcp://127.0.0.1:{small.port}"
+        async with adapter(url, bindings, tmp_path, namespaces=NAMES) as opened:
+            await gather(opened.observe([]), is_link("up"))
+            ambiguous, wrong, deep, exact = await opened.describe([one.point for one in bindings])
+    assert "2 nodes match" in ambiguous.detail
+    assert "Object, and not a Variable" in wrong.detail
+    assert not deep.found
+    assert exact.found
+
+
+async def test_closing_while_the_plant_is_away_does_not_hang(tmp_path: Path) -> None:
+    async with small_plant({"level": (1.0, DOUBLE)}) as small, wire(small.port) as link:
+        async with asyncio.timeout(10):
+            async with adapter(link.url, small_bindings("level"), tmp_path, namespaces=NAMES) as opened:
+                await gather(opened.observe([LEVEL]), has(LEVEL, 1.0))
+                link.hold()
