@@ -462,13 +462,15 @@ def serve(requests: int, answers: int, life: int, note: int) -> None:
         note: File descriptor of the shared page.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with_parent, args=(life, Path.cwd()), daemon=True).start()
+    leaving = threading.Thread(target=_leave_with_parent, args=(life, Path.cwd()), daemon=True)
+    leaving.start()
     source, sink = Connection(requests, writable=False), Connection(answers, readable=False)
     system = _System(Board(note))
     while True:
         try:
             request = source.recv()
         except EOFError:
+            leaving.join(_GRACE_S)
             break
         if request[0] == "close":
             system.close()
