@@ -1,1 +1,57 @@
-"""Executable behaviour: functional mock-up units loaded, coupled and run."""
+"""Executable behaviour: functional mock-up units read, built and run in worker processes.
+
+Everything here is imported when it is first used, so that ``import fmu`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fmu.archive import unpack
+    from fmu.build import build
+    from fmu.description import Description, Variable, read_description
+    from fmu.recorder import Result, simulate
+    from fmu.shipped import library_fmu, library_names
+    from fmu.worker import Part, Worker, WorkerLimits
+
+__all__ = [
+    "Description",
+    "Part",
+    "Result",
+    "Variable",
+    "Worker",
+    "WorkerLimits",
+    "build",
+    "library_fmu",
+    "library_names",
+    "read_description",
+    "simulate",
+    "unpack",
+]
+
+_HOMES = {
+    "Description": "fmu.description",
+    "Part": "fmu.worker",
+    "Result": "fmu.recorder",
+    "Variable": "fmu.description",
+    "Worker": "fmu.worker",
+    "WorkerLimits": "fmu.worker",
+    "build": "fmu.build",
+    "library_fmu": "fmu.shipped",
+    "library_names": "fmu.shipped",
+    "read_description": "fmu.description",
+    "simulate": "fmu.recorder",
+    "unpack": "fmu.archive",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -7,7 +7,6 @@ is made, so that the note outlives a crash.
 from __future__ import annotations
 
 import ctypes
-import math
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -211,6 +210,11 @@ class Instance(ABC):
         return count
 
     def function(self, name: str) -> Any:
+        """A function of the binary, without the prefix of its FMI version.
+
+        Raises:
+            FmuError: The binary lacks it.
+        """
         try:
             return self._library[self.prefix + name]
         except AttributeError as error:

@@ -44,8 +44,8 @@ _SYMBOLS: Final[Mapping[str, _Size]] = MappingProxyType(
         "H": _size(kg=1, m=2, s=-2, A=-2), "T": _size(kg=1, s=-2, A=-1), "Wb": _size(kg=1, m=2, s=-2, A=-1),
         "Hz": _size(s=-1), "lm": _size(cd=1), "lx": _size(cd=1, m=-2),
         "min": _size("60", s=1), "h": _size("3600", s=1), "d": _size("86400", s=1),
-        "l": _size("1/1000", m=3), "L": _size("1/1000", m=3), "t": _size("1000", kg=1), "bar": _size("100000", kg=1, m=-1, s=-2),
-        "Wh": _size("3600", kg=1, m=2, s=-2),
+        "l": _size("1/1000", m=3), "L": _size("1/1000", m=3), "t": _size("1000", kg=1),
+        "bar": _size("100000", kg=1, m=-1, s=-2), "Wh": _size("3600", kg=1, m=2, s=-2),
         "degC": _size("1", "273.15", K=1), "°C": _size("1", "273.15", K=1), "degF": _size("5/9", "45967/180", K=1),
     }
 )  # fmt: skip

@@ -7,6 +7,7 @@ a call that hangs.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -213,7 +214,7 @@ class Worker:
         return result
 
     def kill(self) -> None:
-        """Ends the process at once; from any thread. A method that waits for it raises StepFailed; `close` cleans up."""
+        """Ends the process at once, from any thread; a method that waits raises StepFailed, and `close` cleans up."""
         process = self._process
         if process is not None:
             process.kill()
@@ -226,10 +227,9 @@ class Worker:
             life, self._life = self._life, None
             folder, self._folder = self._folder, None
         if pipe is not None:
-            try:
+            # it may have ended already
+            with contextlib.suppress(OSError):
                 pipe.send(("close",))
-            except OSError:
-                pass  # it has ended already
             pipe.close()
         if process is not None:
             try:
@@ -456,16 +456,21 @@ def serve(requests: int, answers: int, life: int, note: int) -> None:
     """The life of the child: answers requests until told to close or until the parent has ended.
 
     Args:
-        requests, answers, life, note: File descriptors.
+        requests: File descriptor of the pipe that requests come from.
+        answers: File descriptor of the pipe that answers go to.
+        life: File descriptor of the life line.
+        note: File descriptor of the shared page.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with_parent, args=(life, Path.cwd()), daemon=True).start()
+    leaving = threading.Thread(target=_leave_with_parent, args=(life, Path.cwd()), daemon=True)
+    leaving.start()
     source, sink = Connection(requests, writable=False), Connection(answers, readable=False)
     system = _System(Board(note))
     while True:
         try:
             request = source.recv()
         except EOFError:
+            leaving.join(_GRACE_S)
             break
         if request[0] == "close":
             system.close()

@@ -1,4 +1,4 @@
-"""What is wrong with an FMU source or with a binding to it, found before anything runs; nothing of the FMU is executed."""
+"""What is wrong with an FMU source or a binding to it, found before anything runs; nothing of the FMU is executed."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ def _unit(binding: Binding, variable: Variable) -> Iterator[Diagnostic]:
     elif not convertible(unit(known), unit(binding.type.unit)):
         yield _finding(
             "MT206",
-            f"{binding.point}: {variable.name!r} is in {variable.unit}, which cannot be converted to {binding.type.unit}",
+            f"{binding.point}: {variable.name!r} is in {variable.unit}, which cannot become {binding.type.unit}",
             "Bind another variable, or correct the model's unit.",
             value=variable.unit,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import math
 import os
 import signal
@@ -44,6 +45,11 @@ def opened(fmu: str, bindings: Sequence[Binding], base: Path = Path(), **setting
     return FmuAdapter(Source(name="sim", settings=FmuSettings(fmu=fmu, **settings), bindings=bindings, base=str(base)))
 
 
+def lives(pid: int | None) -> bool:
+    assert pid is not None
+    return Path(f"/proc/{pid}").exists()
+
+
 class SimulatedPlant:
     def __init__(self, adapter: FmuAdapter) -> None:
         self.adapter = adapter
@@ -69,8 +75,11 @@ class TestFmuAdapter(AdapterContract):
     @pytest.fixture
     async def bench(self, fmus: Path) -> AsyncIterator[Bench]:
         bindings = [
-            bound("level", "level"), bound("goal", "goal"), bound("feed", "feed"), bound("limited", "level", write=True),
-        ]  # fmt: skip
+            bound("level", "level"),
+            bound("goal", "goal"),
+            bound("feed", "feed"),
+            bound("limited", "level", write=True),
+        ]
         async with opened("Echo.fmu", bindings, fmus) as adapter:
             yield Bench(adapter, SimulatedPlant(adapter), [item.point for item in bindings])
 
@@ -100,7 +109,7 @@ async def test_the_room_warms_in_closed_form_after_its_heat_load_changes() -> No
     readings = [(item.sample.value, item.sample.source_time) for item in seen if isinstance(item, Reading)]
     values = [value for value, _ in readings]
     decay = math.exp(-0.02 / 10)
-    for before, after in zip(values, values[1:], strict=False):
+    for before, after in itertools.pairwise(values):
         low, high = (20 + rise + (before - 20 - rise) * decay for rise in (5, 20))
         assert min(abs(after - low), abs(after - high)) < 1e-12
     for step, (_, time) in enumerate(readings):
@@ -166,15 +175,14 @@ async def test_closing_leaves_no_process(fmus: Path) -> None:
     async with opened("Echo.fmu", [bound("level", "level")], fmus) as adapter:
         await gather(adapter.observe([Point("thing", ("level",))]), is_link("up"))
         pid = adapter.pid
-    assert pid is not None
-    assert not Path(f"/proc/{pid}").exists()
+    assert not lives(pid)
 
 
 async def test_closing_does_not_wait_for_a_call_that_hangs(fmus: Path) -> None:
     async with opened("Rogue.fmu", [bound("out", "out")], fmus, parameters={"mode": 2}) as adapter:
         await gather(adapter.observe([Point("thing", ("out",))]), is_link("up"))
         pid = adapter.pid
-    assert not Path(f"/proc/{pid}").exists()
+    assert not lives(pid)
 
 
 async def test_what_trying_again_cannot_mend_is_raised(tmp_path: Path) -> None:
