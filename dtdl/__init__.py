@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from dtdl.dtmi import Dtmi
     from dtdl.elements import Element, Interface, Model
     from dtdl.parser import check, parse
-    from dtdl.units import Unit, convertible, converter, parse_unit, unit
+    from dtdl.units import Unit, converter, convertible, parse_unit, unit
 
 _HOMES = {
     "Diagnostic": "dtdl.diagnostic",

@@ -21,7 +21,7 @@ _TERM: Final = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=][@A-Za-z0-9\-._~!$&'()*+,
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]*\Z")
 
 
-class ContextRefused(Exception):  # noqa: N818 - it carries one finding to the element that has the @context
+class ContextRefused(Exception):
     """The ``@context`` is not acceptable.
 
     Args:
@@ -299,7 +299,7 @@ class _Reader:
         if highest is not None and dtmi.major > highest:
             self.refuse("disallowedContextVersion", index, restriction=str(highest))
         self.language = self.metamodel.language(dtmi.major)
-        self.check_version(index, text.split("#")[0], self.language.version)
+        self.check_version(index, text.split("#", maxsplit=1)[0], self.language.version)
         return dtmi.fragment != "#limitless"
 
     def check_version(self, index: int, text: str, version: int) -> None:

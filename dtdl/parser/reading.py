@@ -8,8 +8,8 @@ from typing import Any, Final
 from dtdl.context import Context, ContextRefused
 from dtdl.metamodel import ClassRule, Language, PropertyRule, TypeRule, bound
 from dtdl.parser import values
-from dtdl.parser.session import Abandon, Record, Reference, Session, Spot
 from dtdl.parser.making import element_of, seal
+from dtdl.parser.session import Abandon, Record, Reference, Session, Spot
 from dtdl.source import Document, Pairs, Site, entries, values_of
 
 Json = Any
@@ -519,9 +519,7 @@ class Reader:
                 self.session.advise("MT106", spot.prop(), primary=record.id, property=name)
             if rule.kind == "object":
                 self.objects(record, rule, spot, raw)
-            elif rule.kind == "string" and plain(raw, rule, limit):
-                stored[name] = raw
-            elif type(raw) is bool and rule.kind == "boolean":
+            elif (rule.kind == "string" and plain(raw, rule, limit)) or (type(raw) is bool and rule.kind == "boolean"):
                 stored[name] = raw
             else:
                 value = values.read(self.session, record, rule, spot, raw)

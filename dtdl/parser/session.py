@@ -14,7 +14,7 @@ from dtdl.source import Document, Site
 Json = Any
 
 
-class Abandon(Exception):  # noqa: N818 - control flow inside the parser
+class Abandon(Exception):
     """The element is so wrong that more findings about it would only follow on."""
 
 

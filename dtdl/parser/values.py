@@ -360,7 +360,7 @@ class Values:
                 self.report("langStringElementInvalidProp", Site(document, node, "key", key), value=key)
 
 
-class _Reported(Exception):  # noqa: N818 - control flow inside this module
+class _Reported(Exception):
     """The value is wrong and that was said."""
 
 

@@ -19,7 +19,7 @@ def all_types(session: Session, record: Record) -> Iterator[TypeRule]:
 
 def has_type(session: Session, record: Record, dtmi: str) -> bool:
     """Whether a record is of a class (in any version) or has a supplemental type."""
-    path = dtmi.split(";")[0]
+    path = dtmi.split(";", maxsplit=1)[0]
     if path.startswith("dtmi:dtdl:class:") and path.rsplit(":", 1)[1] in record.rule.ancestors:
         return True
     return any(rule.id == dtmi for rule in all_types(session, record))

@@ -255,7 +255,13 @@ def count(session: Session, members: Sequence[tuple[Record, Mapping[str, Json]]]
             for record in recursive:
                 if record.id not in reported and "import" not in control:
                     reported.add(record.id)
-                    session.report("recursiveStructureNarrow", record.site, primary=record.id, property=disjunction, _through=disjunction)
+                    session.report(
+                        "recursiveStructureNarrow",
+                        record.site,
+                        primary=record.id,
+                        property=disjunction,
+                        _through=disjunction,
+                    )
         limit = limit_of(control["count"], root)
         if counts[root.id] > limit:
             session.report(

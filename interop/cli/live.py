@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from dtdl.errors import MegatwinError
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -62,6 +64,8 @@ def run(what: Foreground) -> int:
         async with running(configuration, apply=what.apply) as up:
             _say_start(up)
             await _show(up, what, stop)
+        if stop.error is not None:
+            raise stop.error
         return stop.code
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -89,6 +93,7 @@ class _Stop:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.event = asyncio.Event()
         self.code = 0
+        self.error: MegatwinError | None = None
         for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 0)):
             loop.add_signal_handler(number, self._set, code)
 
@@ -96,6 +101,11 @@ class _Stop:
         if self.event.is_set():
             raise KeyboardInterrupt
         self.code = code
+        self.event.set()
+
+    def fail(self, error: MegatwinError) -> None:
+        """Stops, since something that was asked for cannot be."""
+        self.error = error
         self.event.set()
 
 
@@ -108,14 +118,24 @@ def _say_start(up: Running) -> None:
             click.echo(f"megatwin: the file no longer names {line}; remove it with --apply", err=True)
     if up.rest is not None:
         click.echo(f"megatwin: REST     {up.rest.url}  (docs: {up.rest.url}/docs)", err=True)
-    if up.opcua is not None:
-        click.echo(f"megatwin: OPC UA   {up.opcua.url}", err=True)
+
+
+async def _say_opcua(up: Running, stop: _Stop) -> None:
+    """Says where the OPC UA server is, once it serves."""
+    if up.opcua is None:
+        return
+    try:
+        server = await asyncio.shield(up.opcua)
+    except MegatwinError as error:
+        stop.fail(error)
+        return
+    click.echo(f"megatwin: OPC UA   {server.url}", err=True)
 
 
 async def _show(up: Running, what: Foreground, stop: _Stop) -> None:
     loop = asyncio.get_running_loop()
     end = None if what.for_s is None else loop.time() + what.for_s
-    said = asyncio.create_task(_say_links(up))
+    saying = [asyncio.create_task(_say_links(up)), asyncio.create_task(_say_opcua(up, stop))]
     try:
         if not what.show_values:
             await _sleep(stop, None if end is None else end - loop.time())
@@ -126,8 +146,9 @@ async def _show(up: Running, what: Foreground, stop: _Stop) -> None:
         else:
             await _every(up, stop, end, _TABLE_EVERY_S, _print_table)
     finally:
-        said.cancel()
-        await asyncio.gather(said, return_exceptions=True)
+        for task in saying:
+            task.cancel()
+        await asyncio.gather(*saying, return_exceptions=True)
 
 
 async def _say_links(up: Running) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dtdl.compiler.build import Types
-
 from dtdl.diagnostic import Location
 from dtdl.elements import Model
 from interop.ports import Adapter, Source

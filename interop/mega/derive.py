@@ -13,7 +13,6 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Literal, Protocol
 
 from dtdl.compiler.build import Types
-
 from dtdl.compiler.point import PointType
 from dtdl.diagnostic import Diagnostic
 from dtdl.errors import ConfigInvalid, ModelNotFound, UnitError

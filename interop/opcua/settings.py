@@ -125,9 +125,9 @@ class OpcUaSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     opcua: Url
-    security: Annotated[
-        Security, BeforeValidator(_none, json_schema_input_type=Literal["none"] | Security)
-    ] = Security()
+    security: Annotated[Security, BeforeValidator(_none, json_schema_input_type=Literal["none"] | Security)] = (
+        Security()
+    )
     namespaces: dict[str, str] = Field(default_factory=dict)
     defaults: Defaults = Defaults()
 

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from dtdl.compiler.build import Types
-
 from dtdl.errors import InteropError, ModelNotFound
 from interop.event import Draft, Event
 from interop.graph.store import Graph, Head

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from dtdl.compiler.build import Types
 
+from dtdl.compiler.build import Types
 from dtdl.diagnostic import Diagnostic
 from dtdl.elements import Component
 from dtdl.errors import ConfigInvalid, ValueInvalid

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dtdl.errors import PortInUse
 from interop.config.plan import Address, Configuration
 from interop.runtime.twins import Runtime
 
@@ -22,23 +25,27 @@ class Running:
     Attributes:
         runtime: The twin service.
         rest: The REST server, if the file asks for one.
-        opcua: The OPC UA server, if the file asks for one.
+        opcua: Gives the OPC UA server once it serves, if the file asks for one; raises what its start raised. It builds
+            its address space while everything else is at work already.
     """
 
     runtime: Runtime
     rest: RestServer | None
-    opcua: OpcUaServer | None
+    opcua: asyncio.Task[OpcUaServer] | None
 
 
 @asynccontextmanager
 async def running(configuration: Configuration, *, apply: bool = False) -> AsyncIterator[Running]:
     """Runs a configuration for as long as the block lasts.
 
-    Ports are bound first, so that one in use is said before anything connects.
+    A port in use is said before anything connects.
 
     Raises:
         PortInUse, DataLocked, DataCorrupt, ConfigInvalid: See dtdl.errors.
     """
+    for address in (configuration.serve.http, configuration.serve.opcua):
+        if address is not None:
+            _require_free(address)
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(Runtime(configuration, apply=apply))
         rest = await _rest(stack, runtime, configuration.serve.http, configuration.name)
@@ -57,19 +64,48 @@ async def _rest(stack: AsyncExitStack, runtime: Runtime, address: Address | None
     return server
 
 
-async def _opcua(stack: AsyncExitStack, runtime: Runtime, configuration: Configuration) -> OpcUaServer | None:
+async def _opcua(
+    stack: AsyncExitStack, runtime: Runtime, configuration: Configuration
+) -> asyncio.Task[OpcUaServer] | None:
     address = configuration.serve.opcua
     if address is None:
         return None
-    from interop.opcua.server import OpcUaServer  # noqa: PLC0415 - only when it is asked for
 
-    server = OpcUaServer(
-        runtime,
-        address,
-        name=configuration.name,
-        data_dir=configuration.data / "opcua-server",
-        insecure=configuration.serve.opcua_insecure,
-    )
-    await server.start()
-    stack.push_async_callback(server.stop)
-    return server
+    async def start() -> OpcUaServer:
+        from interop.opcua.server import OpcUaServer  # noqa: PLC0415 - only when it is asked for
+
+        server = OpcUaServer(
+            runtime,
+            address,
+            name=configuration.name,
+            data_dir=configuration.data / "opcua-server",
+            insecure=configuration.serve.opcua_insecure,
+        )
+        await server.start()
+        return server
+
+    async def stop() -> None:
+        (server,) = await asyncio.gather(task, return_exceptions=True)
+        if not isinstance(server, BaseException):
+            await server.stop()
+
+    task = asyncio.create_task(start(), name="opcua server")
+    stack.push_async_callback(stop)
+    return task
+
+
+def _require_free(address: Address) -> None:
+    """Tries to bind an address.
+
+    Raises:
+        PortInUse: Another process listens there.
+    """
+    with socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address.host, address.port))
+        except OSError as error:
+            raise PortInUse(
+                f"cannot listen on {address.host}:{address.port}: {error.strerror}",
+                action="Stop what listens there, or write another port under `serve:`.",
+            ) from error
