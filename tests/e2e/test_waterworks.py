@@ -178,14 +178,11 @@ def test_our_opcua_server_shows_every_twin_typed(works: Megatwin) -> None:
 
     async def read() -> tuple[set[str], float, str]:
         async with Client(works.opcua) as client:
-            names = {(await node.read_browse_name()).Name for node in await client.nodes.objects.get_children()}
-            pump = next(
-                node for node in await client.nodes.objects.get_children()
-                if (await node.read_browse_name()).Name == "pump-1"
-            )  # fmt: skip
+            twins = {(await node.read_browse_name()).Name: node for node in await client.nodes.objects.get_children()}
+            pump = twins["pump-1"]
             values = {(await node.read_browse_name()).Name: node for node in await pump.get_children()}
             kind = await client.get_node(await pump.read_type_definition()).read_browse_name()
-            return names, await values["bearing"].read_value(), kind.Name
+            return set(twins), await values["bearing"].read_value(), kind.Name
 
     names, bearing, kind = asyncio.run(read())
     assert {"works", "pump-1", "inlet", "tank-1"} <= names
