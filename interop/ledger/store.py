@@ -11,7 +11,16 @@ from typing import Final
 from dtdl.errors import DataCorrupt, InputUnreadable
 from interop.event import Event
 from interop.ledger.index import Index
-from interop.ledger.layout import APPLICATION_ID, DATABASE_NAME, LAYOUT_VERSION, TABLES, connect, from_micros, micros
+from interop.ledger.layout import (
+    APPLICATION_ID,
+    DATABASE_NAME,
+    INDEX_TABLES,
+    LAYOUT_VERSION,
+    RECORD_TABLES,
+    connect,
+    from_micros,
+    micros,
+)
 from interop.ledger.merkle import EMPTY_ROOT, Frontier, Tile, leaf_hash
 from interop.ledger.recent import Recent, Row, samples_of
 
@@ -159,7 +168,7 @@ class Store:
             raise DataCorrupt(
                 f"{self._folder / DATABASE_NAME} is a database, but no ledger", action="Give another data folder."
             )
-        self._connection.executescript(f"BEGIN; {TABLES}")
+        self._connection.executescript(f"BEGIN; {RECORD_TABLES} {INDEX_TABLES}")
         self._connection.execute("INSERT INTO head VALUES (1, 0, ?, 1)", (EMPTY_ROOT,))
         self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         self._connection.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")

@@ -11,6 +11,7 @@ from dtdl.errors import DataCorrupt, InputUnreadable
 from interop.event import Event
 from interop.ledger.layout import DATABASE_NAME, connect, from_micros
 from interop.ledger.merkle import Frontier, leaf_hash
+from interop.ledger.reindex import index_problems
 
 MAX_PROBLEMS: Final = 100
 """Beyond so many, the rest is not looked for."""
@@ -30,8 +31,12 @@ class Verified(NamedTuple):
     problems: list[str]
 
 
-def verify_file(folder: Path) -> Verified:
+def verify_file(folder: Path, *, indexes: bool = True) -> Verified:
     """Checks the ledger of a folder, which may be in use.
+
+    Args:
+        folder: Where it is.
+        indexes: Whether every index is made anew and compared, too.
 
     Raises:
         InputUnreadable: There is no ledger.
@@ -50,6 +55,8 @@ def verify_file(folder: Path) -> Verified:
                     break
         finally:
             connection.close()
+        if indexes and not problems:
+            problems += index_problems(folder)
     except sqlite3.DatabaseError as error:
         problems.append(f"the database cannot be read after event {frontier.size}: {error}")
     return Verified(frontier.size, frontier.root().hex(), problems)
