@@ -148,6 +148,11 @@ class Head:
         """How many events wait."""
         return len(self._pending)
 
+    @property
+    def seq(self) -> int:
+        """The last event that it holds, committed or not."""
+        return self._pending[-1].seq if self._pending else self._graph.seq
+
     def twin(self, twin_id: str) -> TwinState | None:
         """The newest state, committed or not."""
         waiting = self._twins.get(twin_id)
@@ -209,7 +214,7 @@ class Head:
         return done
 
     def rewind(self, seq: int) -> None:
-        """Forgets what events after a seq did, which were applied and not appended."""
+        """Forgets what events after a seq did, which were applied and not appended; what waits before them stays."""
         while self._pending and self._pending[-1].seq > seq:
             self._pending.pop()
         kept = list(self._pending)

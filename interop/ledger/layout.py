@@ -33,7 +33,7 @@ IS_PROPERTY: Final = 1
 HAS_VALUE: Final = 2
 """Bits of ``sample.flags``: part of the twin's state; has a value that may take the place of the one before."""
 
-TABLES: Final = """
+RECORD_TABLES: Final = """
 CREATE TABLE event (
     seq INTEGER PRIMARY KEY, recorded INTEGER NOT NULL, kind TEXT NOT NULL, twin TEXT,
     leaf BLOB NOT NULL, stored BLOB NOT NULL
@@ -44,6 +44,8 @@ CREATE TABLE tile (
 CREATE TABLE head (
     id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL, root BLOB NOT NULL, sampled INTEGER NOT NULL
 ) STRICT;
+"""
+INDEX_TABLES: Final = """
 CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE point (
     id INTEGER PRIMARY KEY, twin TEXT NOT NULL, path TEXT NOT NULL, UNIQUE (twin, path)
@@ -99,7 +101,7 @@ def connect(folder: Path, *, writer: bool) -> sqlite3.Connection:
     WAL with ``synchronous=FULL``: a commit returns after fdatasync of the log. Only the writer may write.
     """
     connection = sqlite3.connect(
-        f"file:{_quote(folder / DATABASE_NAME)}?mode={'rwc' if writer else 'ro'}",
+        address(folder, mode="rwc" if writer else "ro"),
         uri=True, isolation_level=None, check_same_thread=False, timeout=10.0, cached_statements=256,
     )  # fmt: skip
     try:
@@ -114,6 +116,7 @@ def connect(folder: Path, *, writer: bool) -> sqlite3.Connection:
     return connection
 
 
-def _quote(path: Path) -> str:
-    """Escapes a path for an SQLite URI."""
-    return str(path.resolve()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+def address(folder: Path, *, mode: str) -> str:
+    """Gives the SQLite URI of a folder's database."""
+    path = str((folder / DATABASE_NAME).resolve()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return f"file:{path}?mode={mode}"

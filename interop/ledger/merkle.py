@@ -41,6 +41,11 @@ def leaf_hash(stored: bytes) -> bytes:
     return sha256(b"\x00" + stored).digest()
 
 
+def is_leaf(leaf: object, stored: object) -> bool:
+    """Whether a stored hash is that of stored bytes; a damaged file may give anything for either."""
+    return isinstance(stored, bytes) and leaf_hash(stored) == leaf
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Hash of an inner node: SHA-256(0x01 || left || right)."""
     return sha256(b"\x01" + left + right).digest()

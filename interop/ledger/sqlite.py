@@ -16,7 +16,7 @@ from interop.event import Draft, Event
 from interop.graph.state import TwinState
 from interop.ledger.layout import connect, from_micros
 from interop.ledger.lock import FolderLock
-from interop.ledger.merkle import Frontier, leaf_hash
+from interop.ledger.merkle import Frontier, is_leaf
 from interop.ledger.port import Append, Ledger
 from interop.ledger.reader import Reader
 from interop.ledger.store import Store
@@ -259,7 +259,7 @@ def _checked(rows: Sequence[tuple[int, bytes, bytes]], frontier: Frontier, count
     events: list[Event] = []
     for seq, leaf, stored in rows:
         expected = frontier.size + 1
-        if seq != expected or leaf_hash(stored) != leaf:
+        if seq != expected or not is_leaf(leaf, stored):
             raise DataCorrupt(
                 f"event {expected} is missing or contradicts its hash", action="Run: megatwin ledger verify DATA"
             )

@@ -11,8 +11,16 @@ from typing import Final
 from dtdl.errors import DataCorrupt, InputUnreadable
 from interop.event import Event
 from interop.ledger.index import Index
-from interop.ledger.layout import APPLICATION_ID, DATABASE_NAME, LAYOUT_VERSION, TABLES, connect, from_micros, micros
-from interop.ledger.merkle import EMPTY_ROOT, Frontier, Tile, leaf_hash
+from interop.ledger.layout import (
+    APPLICATION_ID,
+    DATABASE_NAME,
+    INDEX_TABLES,
+    LAYOUT_VERSION,
+    RECORD_TABLES,
+    connect,
+    micros,
+)
+from interop.ledger.merkle import EMPTY_ROOT, Frontier, Tile, is_leaf, leaf_hash
 from interop.ledger.recent import Recent, Row, samples_of
 
 _REMEDY: Final = "Run: megatwin ledger verify DATA; then start from a copy of the folder."
@@ -29,7 +37,7 @@ class StoredHashes:
         rows = self._connection.execute(
             "SELECT leaf FROM event WHERE seq > ? AND seq <= ? ORDER BY seq", (start, stop)
         ).fetchall()
-        if len(rows) != stop - start:
+        if len(rows) != stop - start or not all(isinstance(leaf, bytes) for (leaf,) in rows):
             raise DataCorrupt(f"events between {start + 1} and {stop} are missing", action=_REMEDY)
         return [leaf for (leaf,) in rows]
 
@@ -38,7 +46,7 @@ class StoredHashes:
         row = self._connection.execute(
             "SELECT hash FROM tile WHERE level = ? AND number = ?", (level, number)
         ).fetchone()
-        if row is None:
+        if row is None or not isinstance(row[0], bytes):
             raise DataCorrupt(f"tile {number} of level {level} of the hash tree is missing", action=_REMEDY)
         found: bytes = row[0]
         return found
@@ -159,7 +167,7 @@ class Store:
             raise DataCorrupt(
                 f"{self._folder / DATABASE_NAME} is a database, but no ledger", action="Give another data folder."
             )
-        self._connection.executescript(f"BEGIN; {TABLES}")
+        self._connection.executescript(f"BEGIN; {RECORD_TABLES} {INDEX_TABLES}")
         self._connection.execute("INSERT INTO head VALUES (1, 0, ?, 1)", (EMPTY_ROOT,))
         self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         self._connection.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
@@ -186,7 +194,7 @@ class Store:
             "SELECT seq, leaf, stored, recorded FROM event ORDER BY seq DESC LIMIT 256"
         ).fetchall()
         for seq, leaf, stored, recorded in reversed(tail):
-            if leaf_hash(stored) != leaf or Event.decode(stored).recorded_at != from_micros(recorded):
+            if not is_leaf(leaf, stored) or micros(Event.decode(stored).recorded_at) != recorded:
                 raise DataCorrupt(f"event {seq} contradicts its hash", action=_REMEDY)
         return frontier
 

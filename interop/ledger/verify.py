@@ -9,8 +9,9 @@ from typing import Final, NamedTuple
 
 from dtdl.errors import DataCorrupt, InputUnreadable
 from interop.event import Event
-from interop.ledger.layout import DATABASE_NAME, connect, from_micros
-from interop.ledger.merkle import Frontier, leaf_hash
+from interop.ledger.layout import DATABASE_NAME, connect, micros
+from interop.ledger.merkle import Frontier, is_leaf, leaf_hash
+from interop.ledger.reindex import index_problems
 
 MAX_PROBLEMS: Final = 100
 """Beyond so many, the rest is not looked for."""
@@ -30,8 +31,12 @@ class Verified(NamedTuple):
     problems: list[str]
 
 
-def verify_file(folder: Path) -> Verified:
+def verify_file(folder: Path, *, indexes: bool = True) -> Verified:
     """Checks the ledger of a folder, which may be in use.
+
+    Args:
+        folder: Where it is.
+        indexes: Whether every index is made anew and compared, too.
 
     Raises:
         InputUnreadable: There is no ledger.
@@ -50,6 +55,8 @@ def verify_file(folder: Path) -> Verified:
                     break
         finally:
             connection.close()
+        if indexes and not problems:
+            problems += index_problems(folder)
     except sqlite3.DatabaseError as error:
         problems.append(f"the database cannot be read after event {frontier.size}: {error}")
     return Verified(frontier.size, frontier.root().hex(), problems)
@@ -65,12 +72,13 @@ def _problems(connection: sqlite3.Connection, frontier: Frontier) -> Iterator[st
         while frontier.size + 1 < seq:
             yield f"event {frontier.size + 1} is missing"
             frontier.add(b"")
-        found = leaf_hash(stored)
-        if found != leaf:
-            yield f"event {seq} contradicts its hash"
-        else:
+        if is_leaf(leaf, stored):
+            found = leaf
             yield from _columns(seq, (recorded, kind, twin, last), stored)
-        last = max(last, recorded)
+        else:
+            found = leaf_hash(stored if isinstance(stored, bytes) else b"")
+            yield f"event {seq} contradicts its hash"
+        last = recorded if isinstance(recorded, int) else last
         for tile in frontier.add(found):
             if tiles.pop((tile.level, tile.number), None) != tile.hash:
                 yield f"the hash tree contradicts the events up to {seq}"
@@ -93,7 +101,7 @@ def _columns(seq: int, columns: tuple[int, str, str | None, int], stored: bytes)
         return
     if event.seq != seq:
         yield f"event {seq} says that it is event {event.seq}"
-    if (event.kind, event.twin, event.recorded_at) != (kind, twin, from_micros(recorded)):
+    if (event.kind, event.twin, micros(event.recorded_at)) != (kind, twin, recorded):
         yield f"event {seq} contradicts its row"
-    if recorded < last:
+    elif recorded < last:
         yield f"event {seq} was recorded before the one before it"

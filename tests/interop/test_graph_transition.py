@@ -236,7 +236,9 @@ def test_the_head_sees_what_waits_and_the_graph_does_not():
     assert graph.twins["a"].contents == {"p": 2}
     assert graph.seq == 2
     assert head.twin("a").contents == {"p": 3}
+    assert head.seq == 4
     head.rewind(3)
+    assert head.seq == 3
     assert head.twin("a").contents == {"p": 2}
     assert head.pending == 1
     assert [r.id for r in head.outgoing("a")] == ["r"]

@@ -7,17 +7,21 @@ import random
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import pytest
 
+from interop.event import Draft
 from interop.ledger.layout import DATABASE_NAME, connect
 from interop.ledger.sqlite import SqliteLedger
 from interop.ledger.verify import verify_file
 
 KILLS = 100 if os.environ.get("MEGATWIN_LONG") else 4
+FLIPS = 1000 if os.environ.get("MEGATWIN_LONG") else 40
 
 WRITER = """
 import asyncio, os, sys
@@ -52,6 +56,7 @@ def start(folder, lanes, limit, *before):
     )
 
 
+@pytest.mark.timeout(120 if KILLS < 100 else 900)
 def test_killed_at_any_moment_nothing_acknowledged_is_missing_and_nothing_torn(tmp_path):
     chance = random.Random(4)
     acknowledged = 0
@@ -64,10 +69,11 @@ def test_killed_at_any_moment_nothing_acknowledged_is_missing_and_nothing_torn(t
         # The last line may have been cut by the kill; a cut line is no acknowledgement.
         seen = [int(line) for line in rest.decode().splitlines(keepends=True) if line.endswith("\n")]
         acknowledged = max([acknowledged, *seen])
-        found = verify_file(tmp_path)
+        found = verify_file(tmp_path, indexes=False)
         assert found.problems == []
         assert found.size >= acknowledged
     assert acknowledged > KILLS
+    assert verify_file(tmp_path).problems == []
 
 
 def test_every_acknowledgement_comes_after_fdatasync(tmp_path):
@@ -94,8 +100,6 @@ def test_every_acknowledgement_comes_after_fdatasync(tmp_path):
 
 @pytest.fixture
 async def closed(tmp_path):
-    from interop.event import Draft
-
     folder = tmp_path / "data"
     ledger = await SqliteLedger.open(folder)
     for number in range(300):
@@ -119,6 +123,71 @@ async def test_one_flipped_bit_in_an_event_is_found_and_named(closed):
         harmed[place] ^= 1 << chance.randrange(8)
         file.write_bytes(harmed)
         assert verify_file(closed).problems[0].startswith(f"event {seq} ")
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE sample SET value = 7 WHERE seq = 17 AND n = 0",
+        "DELETE FROM sample WHERE seq = 17 AND n = 1",
+        "UPDATE name SET text = 'other' WHERE text = 's'",
+        "UPDATE point SET path = 'q' WHERE path = 'p'",
+        "UPDATE version SET base = 1 WHERE seq = 301",
+        "DELETE FROM link",
+    ],
+)
+async def test_an_index_that_says_other_than_the_events_is_found(tmp_path, monkeypatch, harm):
+    monkeypatch.setattr("interop.ledger.recent.HELD", 10)
+    ledger = await SqliteLedger.open(tmp_path)
+    for number in range(300):
+        rows = [["a/p", number, "Good", None, None, "p"], ["a/t", f"text {number}", "Good", None, None, "t"]]
+        body = {"source": "s", "readings": rows}
+        await ledger.append([Draft(kind="samples", twin=None, actor="t", body=body)])
+    await ledger.append([Draft(kind="twin-put", twin="a", actor="t", body={"model": "m", "contents": {"x": 1}})])
+    body = {"source": "s", "kind": "down", "status": "BadNoCommunication"}
+    await ledger.append([Draft(kind="link", twin=None, actor="t", body=body)])
+    await ledger.close()
+    assert verify_file(tmp_path).problems == []
+    connection = sqlite3.connect(tmp_path / DATABASE_NAME)
+    assert connection.execute(harm).rowcount
+    connection.commit()
+    connection.close()
+    (problem,) = verify_file(tmp_path).problems
+    assert problem.startswith("event ")
+    assert "index" in problem
+    assert verify_file(tmp_path, indexes=False).problems == []
+
+
+@pytest.mark.timeout(120 if FLIPS < 1000 else 900)
+async def test_one_flipped_bit_anywhere_is_found_or_has_no_effect(closed):
+    # Found by the check, or every event and every answer is as before; never a crash.
+    file = closed / DATABASE_NAME
+    whole = file.read_bytes()
+    expected = await answers(closed)
+    chance = random.Random(6)
+    unseen = 0
+    for _ in range(FLIPS):
+        harmed = bytearray(file.read_bytes())
+        harmed[chance.randrange(len(harmed))] ^= 1 << chance.randrange(8)
+        file.write_bytes(harmed)
+        if not verify_file(closed).problems:
+            unseen += 1
+            assert await answers(closed) == expected
+        file.write_bytes(whole)
+    assert unseen < FLIPS
+
+
+async def answers(folder):
+    ledger = await SqliteLedger.open(folder)
+    try:
+        return (
+            ledger.root(),
+            await ledger.events(0, 1000),
+            await ledger.history("a", None, None, None),
+            await ledger.as_of("a", datetime(2100, 1, 1, tzinfo=UTC)),
+        )
+    finally:
+        await ledger.close()
 
 
 async def test_a_shorter_file_is_found(closed):
