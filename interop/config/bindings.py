@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -82,6 +82,7 @@ def _explicit(group: _Group) -> None:
         if adapter is not None and not issubclass(adapter, Calls):
             location = group.project.document.key(path)
             group.project.findings.add("MT149", location, f"a source of kind {adapter.kind} cannot run commands")
+            found = None
         _bind(group, path, found, raw)
 
 
@@ -104,6 +105,7 @@ def _bind(group: _Group, path: KeyPath, found: PointType | None, raw: Any) -> No
     _check_entry(group, path, found, entry)
     if target is None:
         return
+    group.source.places.append(path)
     group.source.bindings.append(
         Binding(
             point=Point(group.twin, found.path), type=found, address=target, write=entry.write or found.is_command,
@@ -199,6 +201,7 @@ def _auto(group: _Group) -> None:
         address = _auto_address(group, adapter, found.path)
         if address is None:
             return
+        group.source.places.append((*group.path, "auto"))
         group.source.bindings.append(
             Binding(
                 point=Point(group.twin, found.path), type=found, address=address, auto=True,
@@ -245,15 +248,20 @@ def check_adapters(project: Project) -> None:
     for draft in project.sources.values():
         if draft.adapter is None or draft.settings is None:
             continue
-        source = opened_with(project, draft)
+        source = replace(opened_with(project, draft), bindings=tuple(draft.bindings))
+        said: set[tuple[str, Location | None, str]] = set()
         for found in draft.adapter.check(source):
-            project.findings.put(found, default=_setting(project, draft, found))
-        for binding in draft.bindings:
+            # One wrong `at:` concerns every binding that `auto` makes; it is said once.
+            mistake = (found.rule, found.location, found.action)
+            if found.location is None or mistake not in said:
+                project.findings.put(found, default=_setting(project, draft, found))
+            said.add(mistake)
+        for binding, path in zip(draft.bindings, draft.places, strict=True):
             direction = draft.adapter.direction(source, binding)
             draft.directions[binding.point] = direction
             if binding.write and not binding.type.is_command and direction == "in" and not binding.auto:
                 cause = f"{draft.name!r} only gives {binding.point}"
-                project.findings.add("MT142", binding.location, cause)
+                project.findings.add("MT142", project.document.at((*path, "write")), cause)
 
 
 def _setting(project: Project, draft: SourceDraft, found: Diagnostic) -> Location:

@@ -107,10 +107,8 @@ def test_a_tab_before_the_caret_stays_a_tab(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("megatwin.yaml").write_text('{megatwin: 1, name: "a\tb", modles: 1}\n', "utf-8")
     assert main(["check", "megatwin.yaml", "--select", "MT106"]) == 1
-    assert (
-        ' 1 | {megatwin: 1, name: "a\tb", modles: 1}\n   |                       \t    ^^^^^^\n'
-        in capsys.readouterr().out
-    )
+    shown = ' 1 | {megatwin: 1, name: "a\tb", modles: 1}\n   |                       \t    ^^^^^^\n'
+    assert shown in capsys.readouterr().out
 
 
 def test_a_very_long_line_is_cut_around_the_place(tmp_path, monkeypatch, capsys):
