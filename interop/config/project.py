@@ -73,6 +73,15 @@ class Project:
     roll_ups: dict[str, list[RollUp]] = field(default_factory=dict)
     connections: list[Connection] = field(default_factory=list)
     relationships: list[RelationshipPlan] = field(default_factory=list)
+    _links: dict[tuple[str, str], list[RelationshipPlan]] | None = None
+
+    def links(self, twin: str, name: str) -> list[RelationshipPlan]:
+        """Gives the relationships of one name that start at a twin."""
+        if self._links is None:
+            self._links = {}
+            for link in self.relationships:
+                self._links.setdefault((link.source, link.name), []).append(link)
+        return self._links.get((twin, name), [])
 
     def raw(self, path: KeyPath) -> Any:
         """Gives a value of the document as it was read, None when there is none."""

@@ -64,6 +64,7 @@ def test_sarif_names_rule_level_and_region(project, capsys):
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
     result = next(item for item in run["results"] if item["ruleId"] == "MT106")
     assert rules[result["ruleIndex"]] == "MT106"
+    assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["shortDescription"]["text"] == "A key is not known."
     assert result["level"] == "error"
     place = result["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == "megatwin.yaml"
