@@ -1,15 +1,116 @@
-"""Every rule that a finding can name, whichever part of megatwin finds it."""
+"""Every rule that a finding can name, whichever part of megatwin finds it; the words of those that sources find."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
 
+from dtdl.diagnostic import Severity
+from dtdl.rules.words import WORDS
 from interop.config.rules import RULES, Rule
+
+PREFIX: Final = "dtmi:dtdl:parsingError:"
+"""How the published ids of DTDL's rules begin."""
+
+_FMI: Final = "The file is not what the FMI standard says that a modelDescription.xml is, so it cannot be relied on. "
+_EXPORT: Final = "Export the FMU again with a tool that follows FMI 2.0 or 3.0, or correct the file."
+
+_DEFINITIONS: Final = (
+    Rule("MT001", "The file is not JSON.", "DTDL is JSON-LD; the reader could not go on from this place.",
+         "Correct the syntax here, or just before."),
+    Rule("MT002", "The file is not Unicode text.", "JSON is UTF-8, and every character of a string is a whole one.",
+         "Save the file as UTF-8."),
+    Rule("MT003", "The nesting is too deep.",
+         "Depth is bounded, so that a file cannot exhaust the process that reads it.",
+         "Give nested elements an @id and refer to them."),
+)  # fmt: skip
+
+_FMU: Final = (
+    Rule("MT201", "An FMU cannot be opened.",
+         "It is missing, is no zip archive, or is an archive that unpacking refuses for its size, its count of files, "
+         "or names that lead out of its folder.",
+         "Give the path of an .fmu, or library:<Name> for one that ships."),
+    Rule("MT202", "An FMU has no co-simulation.",
+         "A source runs an FMU in steps; that is FMI's co-simulation. Model exchange needs a solver outside the FMU.",
+         "Export it for co-simulation."),
+    Rule("MT203", "An FMU has no binary for this platform.",
+         "The behaviour of an FMU is machine code; this one has none for the operating system and processor here.",
+         "Build it for this platform, or export it with its sources."),
+    Rule("MT204", "An FMU has no such variable.", "Addresses of an FMU are names of variables in its description.",
+         "Correct the name; megatwin fmu info shows all."),
+    Rule("MT205", "A variable's type does not fit the schema.",
+         "Values are not silently turned into others: an Integer of the model needs an integer variable, and so on.",
+         "Bind a variable of a fitting type, or change the schema."),
+    Rule("MT206", "A variable's unit cannot be converted.",
+         "The unit of the variable and that of the model measure different things.",
+         "Bind another variable, or correct the model's unit."),
+    Rule("MT207", "A variable's unit has no DTDL name.",
+         "The FMU names a unit that no table knows, so its numbers are taken as they are.",
+         "Give the binding a unit: and a scale:.", Severity.WARNING),
+    Rule("MT208", "A start value or parameter is not accepted.",
+         "It names a variable that is not there or takes none, or the value has the wrong type, unit or range.",
+         "Correct the entry under parameters: or start:."),
+    Rule("MT209", "An FMU has no commands.", "FMI knows variables only.", "Bind the Command to a plant."),
+    Rule("MT230", "The step is not the one that the FMU announces.",
+         "The FMU says that it runs with a fixed step; another one may be refused when it runs.",
+         "Write the step that the FMU announces.", Severity.WARNING),
+    *(
+        Rule(identity, summary, _FMI + more, _EXPORT)
+        for identity, summary, more in (
+            ("MT210", "The archive has no modelDescription.xml.", "It must stand at the top of the archive."),
+            ("MT211", "modelDescription.xml is not XML.", "The XML reader could not go on from this place."),
+            ("MT212", "The root element is wrong.", "It must be fmiModelDescription."),
+            ("MT213", "The FMI version is not supported.", "Versions 2.0 and 3.0 are."),
+            ("MT214", "A model identifier is no identifier of C.", "It is part of the names of C functions."),
+            ("MT215", "No interface type is there.", "There must be co-simulation or model exchange."),
+            ("MT216", "A unit is defined twice.", "Names of units are unique."),
+            ("MT217", "A type definition names no type.", "It must say of which type it is."),
+            ("MT218", "An element is missing.", "ModelVariables and ModelStructure are required."),
+            ("MT219", "Two variables have one name.", "Names of variables are unique."),
+            ("MT220", "A variable has no known type.", "Each version of FMI has a fixed set of types."),
+            ("MT221", "A declared type is not defined.", "declaredType names an entry of TypeDefinitions."),
+            ("MT222", "A value is not of its type.", "Start values and bounds are of the type of their variable."),
+            ("MT223", "A value reference is wrong.", "It is a number of 32 bits that every variable has."),
+            ("MT224", "The model structure names what is not there.", "Outputs and unknowns refer to variables."),
+            ("MT225", "An attribute is missing.", "The standard requires it."),
+            ("MT226", "An attribute has a value that FMI does not know.", "The standard lists what is allowed."),
+        )
+    ),
+)  # fmt: skip
+
+_OPCUA: Final = (
+    Rule("MTOPCUA01", "An address of an OPC UA server cannot be used.",
+         "An address is a browse path such as prefix:Name/prefix:Name, or a node id with the URI of its namespace. A "
+         "namespace by its index is refused: the index may change each time the server starts; the URI does not. "
+         "Prefixes stand under namespaces: of the source.",
+         "Write prefix:Name with a prefix under namespaces:, or nsu=URI;s=identifier."),
+    Rule("MTOPCUA02", "A prefix of a namespace is a number.",
+         "It could not be told from the index of a namespace.", "Use a prefix that is no number."),
+    Rule("MTOPCUA03", "A link to a plant is not secured.",
+         "Without signature and encryption everyone on the way can read and change what is sent.",
+         "Remove security: none, and let the two sides trust each other's certificates.", Severity.WARNING),
+)  # fmt: skip
 
 
 def find_rules() -> Mapping[str, Rule]:
-    """Gives all rules, by id, in order of id."""
-    return dict(sorted(RULES.items()))
+    """Gives all rules by id: our own in order, then those of DTDL by their published id."""
+    own = {rule.id: rule for rule in (*_DEFINITIONS, *RULES.values(), *_FMU, *_OPCUA)}
+    return dict(sorted(own.items())) | {rule.id: rule for rule in _of_dtdl()}
+
+
+def _of_dtdl() -> Iterable[Rule]:
+    for name, (cause, action) in sorted(WORDS.items()):
+        yield Rule(
+            PREFIX + name,
+            _without_braces(cause),
+            "DTDL definitions that break this rule are refused by every tool that follows the specification.",
+            _without_braces(action),
+        )
+
+
+def _without_braces(text: str) -> str:
+    return re.sub(r"\{(\w+)[^}]*\}", r"<\1>", text)
 
 
 def to_markdown(rules: Mapping[str, Rule]) -> str:
@@ -19,6 +120,19 @@ def to_markdown(rules: Mapping[str, Rule]) -> str:
         "What `megatwin check` may find. `megatwin explain RULE` shows the same text. This page is generated.\n",
     ]
     for rule in rules.values():
+        if rule.id.startswith(PREFIX):
+            continue
         parts += [f"## {rule.id}: {rule.summary}\n", f"*{rule.severity}.* {rule.explanation}\n"]
         parts.append(f"**What to do:** {rule.remedy}\n")
-    return "\n".join(parts)
+    parts += ["## Rules of DTDL\n", f"Their ids begin with `{PREFIX}`.\n", "| Rule | What is wrong | What to do |"]
+    parts[-1] += "\n|---|---|---|"
+    rows = [
+        f"| `{rule.id.removeprefix(PREFIX)}` | {_cell(rule.summary)} | {_cell(rule.remedy)} |"
+        for rule in rules.values()
+        if rule.id.startswith(PREFIX)
+    ]
+    return "\n".join(parts) + "\n" + "\n".join(rows) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

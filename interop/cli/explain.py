@@ -11,7 +11,7 @@ import click
 @click.argument("rule", required=False)
 @click.option("--format", "how", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How.")
 def command(rule: str | None, how: str) -> int:
-    """Explain a RULE such as MT121; without one, list all.
+    """Explain a RULE such as MT121 or missingContext; without one, list all.
 
     Exit code 0: explained. 2: there is no such rule.
     """
@@ -28,7 +28,8 @@ def command(rule: str | None, how: str) -> int:
             click.echo("\n".join(f"{known.id:<10} {known.severity:<8} {known.summary}" for known in chosen))
             return 0
     else:
-        near = {name.lower(): known for name, known in rules.items()}.get(rule.lower())
+        short = {name.rpartition(":")[2].lower(): known for name, known in rules.items()}
+        near = rules.get(rule) or short.get(rule.lower())
         if near is None:
             guess = did_you_mean(rule, rules, otherwise="Run megatwin explain for the list.")
             raise click.UsageError(f"There is no rule {rule!r}. {guess}")

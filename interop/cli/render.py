@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from dtdl.diagnostic import Diagnostic, Location, Severity
+from interop.rules import find_rules
 
 _WIDTH: Final = 140
 _COLORS: Final = {Severity.ERROR: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m", Severity.INFO: "\x1b[1;36m"}
@@ -146,7 +147,7 @@ def _json(sheet: _Sheet) -> str:
 
 def _sarif(sheet: _Sheet) -> str:
     rules = sorted({item.rule for item in sheet.found})
-    driver = {"name": "megatwin", "version": version("megatwin"), "rules": [{"id": rule} for rule in rules]}
+    driver = {"name": "megatwin", "version": version("megatwin"), "rules": [_sarif_rule(rule) for rule in rules]}
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
@@ -154,6 +155,14 @@ def _sarif(sheet: _Sheet) -> str:
         "results": [_sarif_result(item, rules.index(item.rule)) for item in sheet.found],
     }
     return json.dumps({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _sarif_rule(rule: str) -> dict[str, Any]:
+    known = find_rules().get(rule)
+    if known is None:
+        return {"id": rule}
+    text = {"text": f"{known.explanation} {known.remedy}"}
+    return {"id": rule, "shortDescription": {"text": known.summary}, "help": text}
 
 
 def _sarif_result(found: Diagnostic, index: int) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel
 
@@ -22,6 +22,9 @@ from interop.values import Point
 
 ENTRY_KEYS: Final = tuple(field.alias or name for name, field in MapEntry.model_fields.items())
 """Keys of a long entry under ``map:`` that are not the adapter's."""
+
+
+_Taken: TypeAlias = tuple[tuple[str, ...], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,10 @@ def read_bindings(project: Project) -> None:
             groups.append(_Group(project, twin, source, bind))
     for group in groups:
         _explicit(group)
+    taken = _taken(project)
     for group in groups:
         if group.entry.auto:
-            _auto(group)
+            _auto(group, taken.get(group.twin, []))
     for name, draft in project.sources.items():
         if not draft.used:
             project.findings.add("MT133", project.document.key(("sources", name)), f"nothing is bound to {name!r}")
@@ -82,6 +86,7 @@ def _explicit(group: _Group) -> None:
         if adapter is not None and not issubclass(adapter, Calls):
             location = group.project.document.key(path)
             group.project.findings.add("MT149", location, f"a source of kind {adapter.kind} cannot run commands")
+            found = None
         _bind(group, path, found, raw)
 
 
@@ -104,6 +109,7 @@ def _bind(group: _Group, path: KeyPath, found: PointType | None, raw: Any) -> No
     _check_entry(group, path, found, entry)
     if target is None:
         return
+    group.source.places.append(path)
     group.source.bindings.append(
         Binding(
             point=Point(group.twin, found.path), type=found, address=target, write=entry.write or found.is_command,
@@ -178,7 +184,7 @@ def _unit_name(text: str | None) -> str | None:
         return None
 
 
-def _auto(group: _Group) -> None:
+def _auto(group: _Group, taken: Sequence[_Taken]) -> None:
     """Binds what the file names nowhere: explicit bindings, roll-ups and connections come before ``auto``."""
     project, adapter = group.project, group.source.adapter
     location = project.document.key((*group.path, "auto"))
@@ -190,15 +196,16 @@ def _auto(group: _Group) -> None:
     interface = project.interface(group.twin)
     if interface is None or project.types is None:
         return
-    taken = _taken(group)
+    paths = [path for path, source in taken if source in (None, group.source.name)]
     for found in project.types.points(interface.id):
-        if any(_overlap(found.path, path) for path in taken):
+        if any(_overlap(found.path, path) for path in paths):
             continue
         if found.is_command and not issubclass(adapter, Calls):
             continue
         address = _auto_address(group, adapter, found.path)
         if address is None:
             return
+        group.source.places.append((*group.path, "auto"))
         group.source.bindings.append(
             Binding(
                 point=Point(group.twin, found.path), type=found, address=address, auto=True,
@@ -219,16 +226,17 @@ def _auto_address(group: _Group, adapter: type[Adapter], path: tuple[str, ...]) 
     return found if len(group.project.findings) == before else None
 
 
-def _taken(group: _Group) -> set[tuple[str, ...]]:
-    project, twin = group.project, group.twin
-    taken = {
-        binding.point.path
-        for source in project.sources.values()
-        for binding in source.bindings
-        if binding.point.twin == twin and not binding.auto and (source is group.source or not binding.standby)
-    }
-    taken |= {roll_up.target.path for roll_up in project.roll_ups.get(twin, ())}
-    return taken | {wire.target.path for wire in project.connections if wire.target.twin == twin}
+def _taken(project: Project) -> dict[str, list[_Taken]]:
+    """By twin: each path that something gives by name, and the only source that minds; None: every source does."""
+    found: dict[str, list[_Taken]] = {}
+    for name, source in project.sources.items():
+        for binding in source.bindings:
+            minds = name if binding.standby else None
+            found.setdefault(binding.point.twin, []).append((binding.point.path, minds))
+    derived = [roll_up.target for roll_ups in project.roll_ups.values() for roll_up in roll_ups]
+    for target in (*derived, *(wire.target for wire in project.connections)):
+        found.setdefault(target.twin, []).append((target.path, None))
+    return found
 
 
 def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
@@ -245,15 +253,20 @@ def check_adapters(project: Project) -> None:
     for draft in project.sources.values():
         if draft.adapter is None or draft.settings is None:
             continue
-        source = opened_with(project, draft)
+        source = replace(opened_with(project, draft), bindings=tuple(draft.bindings))
+        said: set[tuple[str, Location | None, str]] = set()
         for found in draft.adapter.check(source):
-            project.findings.put(found, default=_setting(project, draft, found))
-        for binding in draft.bindings:
+            # One wrong `at:` concerns every binding that `auto` makes; it is said once.
+            mistake = (found.rule, found.location, found.action)
+            if found.location is None or mistake not in said:
+                project.findings.put(found, default=_setting(project, draft, found))
+            said.add(mistake)
+        for binding, path in zip(draft.bindings, draft.places, strict=True):
             direction = draft.adapter.direction(source, binding)
             draft.directions[binding.point] = direction
             if binding.write and not binding.type.is_command and direction == "in" and not binding.auto:
                 cause = f"{draft.name!r} only gives {binding.point}"
-                project.findings.add("MT142", binding.location, cause)
+                project.findings.add("MT142", project.document.at((*path, "write")), cause)
 
 
 def _setting(project: Project, draft: SourceDraft, found: Diagnostic) -> Location:

@@ -17,7 +17,7 @@ import yaml
 from yaml.composer import Composer
 from yaml.nodes import MappingNode, Node, ScalarNode
 from yaml.parser import Parser
-from yaml.reader import Reader, ReaderError
+from yaml.reader import Reader
 from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
@@ -158,18 +158,27 @@ def parse_document(file: str, data: bytes, findings: Findings) -> Document:
 
 
 class _TooDeep(yaml.YAMLError):
-    def __init__(self, mark: yaml.Mark | None) -> None:
+    def __init__(self, mark: Any) -> None:
         super().__init__()
         self.mark = mark
 
 
-class _Loader(Reader, Scanner, Parser, Composer, BaseResolver):
+if yaml.__with_libyaml__:
+    from yaml._yaml import CParser as _Events
+else:
+
+    class _Events(Reader, Scanner, Parser):  # type: ignore[no-redef]  # the same events, more slowly
+        def __init__(self, text: str) -> None:
+            Reader.__init__(self, text)
+            Scanner.__init__(self)
+            Parser.__init__(self)
+
+
+class _Loader(Composer, _Events, BaseResolver):
     """PyYAML's reader without its YAML 1.1 rules for what a plain text means, and with a bound on depth."""
 
     def __init__(self, text: str) -> None:
-        Reader.__init__(self, text)
-        Scanner.__init__(self)
-        Parser.__init__(self)
+        _Events.__init__(self, text)
         Composer.__init__(self)
         BaseResolver.__init__(self)
         self._depth = 0
@@ -186,20 +195,21 @@ class _Loader(Reader, Scanner, Parser, Composer, BaseResolver):
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise _TooDeep(self.peek_event().start_mark)  # type: ignore[no-untyped-call]  # PyYAML is not typed
+            raise _TooDeep(getattr(self.peek_event(), "start_mark", None))
         node: Node | None = super().compose_node(parent, index)
         self._depth -= 1
         return node
 
 
 def _compose(file: str, text: str, findings: Findings) -> Node | None:
-    try:
-        loader = _Loader(text)
-        return loader.get_single_node()
-    except ReaderError as error:
-        before = text[: error.position]
+    odd = Reader.NON_PRINTABLE.search(text)
+    if odd is not None:
+        before = text[: odd.start()]
         location = Location(file, before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1)
-        findings.add("MT101", location, f"the character U+{error.character:04X} is not allowed in YAML")
+        findings.add("MT101", location, f"the character U+{ord(odd[0]):04X} is not allowed in YAML")
+        return None
+    try:
+        return _Loader(text).get_single_node()
     except _TooDeep as error:
         findings.add("MT103", _mark(file, error.mark), f"values are nested deeper than {MAX_DEPTH}")
     except yaml.MarkedYAMLError as error:

@@ -27,18 +27,19 @@ class Findings:
             action: What to do; the rule's own remedy when empty.
             more: Further fields of Diagnostic.
         """
-        text = cause if cause.endswith((".", "?")) else cause + "."
         self.put(
             Diagnostic(
-                rule=rule, severity=RULES[rule].severity, location=location, cause=text,
+                rule=rule, severity=RULES[rule].severity, location=location, cause=cause,
                 action=action or RULES[rule].remedy, **more,
             )
         )  # fmt: skip
 
     def put(self, diagnostic: Diagnostic, *, default: Location | None = None) -> None:
-        """Adds a finding of somebody else; one without a place gets the default."""
+        """Adds a finding of somebody else; one without a place gets the default, a cause its full stop."""
         if diagnostic.location is None and default is not None:
             diagnostic = replace(diagnostic, location=default)
+        if not diagnostic.cause.endswith((".", "?", "!")):
+            diagnostic = replace(diagnostic, cause=f"{diagnostic.cause}.")
         self._found.setdefault((diagnostic.rule, diagnostic.location, diagnostic.cause), diagnostic)
 
     def extend(self, diagnostics: Iterable[Diagnostic], *, default: Location | None = None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from dtdl.compiler.build import compile as compile_model
 from dtdl.diagnostic import Location
 from dtdl.elements import Interface
-from dtdl.errors import InputUnreadable, ModelInvalid
+from dtdl.errors import InputUnreadable, LimitExceeded, ModelInvalid
 from dtdl.parser import check as check_dtdl
 from dtdl.parser import parse as parse_dtdl
 from dtdl.resources import data_dir
@@ -39,6 +39,9 @@ def read_models(project: Project, *, advise: bool) -> None:
         model = parse_dtdl(files)
     except ModelInvalid as error:
         project.findings.extend(error.diagnostics)
+        return
+    except LimitExceeded as error:
+        project.findings.add("MT103", project.document.key(("models",)), error.message, action=error.action)
         return
     if advise:
         project.findings.extend(check_dtdl(files))

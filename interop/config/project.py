@@ -22,13 +22,25 @@ from interop.values import Point
 
 @dataclass(slots=True)
 class SourceDraft:
-    """One source, as far as it is right; ``settings`` is None when they are not."""
+    """One source, as far as it is right.
+
+    Attributes:
+        name: Its name in the file.
+        adapter: None when its kind is not known.
+        settings: None when they are not right.
+        defaults: The qualities of the link that every kind has.
+        bindings: All of them, standby ones too.
+        places: Where each binding is written.
+        directions: Which way each goes.
+        used: Whether a twin names it.
+    """
 
     name: str
     adapter: type[Adapter] | None = None
     settings: BaseModel | None = None
     defaults: SourceDefaults = field(default_factory=SourceDefaults)
     bindings: list[Binding] = field(default_factory=list)
+    places: list[KeyPath] = field(default_factory=list)
     directions: dict[Point, Direction] = field(default_factory=dict)
     used: bool = False
 
@@ -61,6 +73,15 @@ class Project:
     roll_ups: dict[str, list[RollUp]] = field(default_factory=dict)
     connections: list[Connection] = field(default_factory=list)
     relationships: list[RelationshipPlan] = field(default_factory=list)
+    _links: dict[tuple[str, str], list[RelationshipPlan]] | None = None
+
+    def links(self, twin: str, name: str) -> list[RelationshipPlan]:
+        """Gives the relationships of one name that start at a twin."""
+        if self._links is None:
+            self._links = {}
+            for link in self.relationships:
+                self._links.setdefault((link.source, link.name), []).append(link)
+        return self._links.get((twin, name), [])
 
     def raw(self, path: KeyPath) -> Any:
         """Gives a value of the document as it was read, None when there is none."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from dtdl.elements import Relationship
 from dtdl.errors import ModelNotFound, ValueInvalid
 from interop.config.document import KeyPath
@@ -88,13 +86,11 @@ def _properties_fit(project: Project, link: RelationshipPlan, dtmi: str, path: K
 
 
 def _check_multiplicity(project: Project) -> None:
-    counts = Counter((link.source, link.name) for link in project.relationships)
-    for (twin, name), count in counts.items():
+    for twin, name in dict.fromkeys((link.source, link.name) for link in project.relationships):
         interface = project.interface(twin)
         content = interface.contents.get(name) if interface else None
         most = content.max_multiplicity if isinstance(content, Relationship) else None
-        if most is None or count <= most:
-            continue
-        last = [link for link in project.relationships if (link.source, link.name) == (twin, name)][most]
-        cause = f"{twin!r} has {count} relationships {name!r}, and the model allows {most}"
-        project.findings.add("MT155", last.location, cause)
+        links = project.links(twin, name)
+        if most is not None and len(links) > most:
+            cause = f"{twin!r} has {len(links)} relationships {name!r}, and the model allows {most}"
+            project.findings.add("MT155", links[most].location, cause)

@@ -127,9 +127,6 @@ _ALL: Final = (
     Rule("MT144", "A unit is not known.",
          "Units are written with their DTDL name, such as degreeCelsius, or a common symbol, such as °C or kW.",
          "Use a DTDL unit."),
-    Rule("MT145", "A namespace is given by its index.",
-         "The index of a namespace may change each time an OPC UA server starts; its URI does not.",
-         "Give the namespace a prefix under namespaces: and write prefix:Name."),
     Rule("MT146", "Two active bindings give one point.",
          "A point has one source at a time: one binding, one roll-up or one connection. Which of two should win cannot "
          "be known.",
@@ -187,6 +184,10 @@ _ALL: Final = (
     Rule("MT172", "Values of these kinds cannot be connected.",
          "The value that follows must have a schema that takes the values it follows.",
          "Connect values of the same schema."),
+    Rule("MT180", "A stored state does not fit the model.",
+         "The ledger holds values of a twin that its model, as it is now, refuses. Values are never dropped silently, "
+         "so the start is refused.",
+         "Change the model so that it fits, or correct the value with the old model first."),
 )  # fmt: skip
 
 RULES: Final[Mapping[str, Rule]] = MappingProxyType({rule.id: rule for rule in _ALL})

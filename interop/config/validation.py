@@ -51,7 +51,7 @@ _KINDS: Final[Mapping[str, str]] = {
 
 _SHORT: Final = 40
 _ROUNDS: Final = 20
-_OWN_RULE: Final = re.compile(r"MT\d+")
+_OWN_RULE: Final = re.compile(r"MT[A-Z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,8 +101,7 @@ def parts_of(project: Project, twin: str) -> list[str]:
     entry = project.file.twins.get(twin)
     if entry is None or entry.parts is None:
         return []
-    name = entry.parts.relationship
-    return [link.target for link in project.relationships if link.source == twin and link.name == name]
+    return [link.target for link in project.links(twin, entry.parts.relationship)]
 
 
 def _check_roll_up(project: Project, roll_up: RollUp, parts: list[str]) -> None:

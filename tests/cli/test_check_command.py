@@ -64,6 +64,7 @@ def test_sarif_names_rule_level_and_region(project, capsys):
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
     result = next(item for item in run["results"] if item["ruleId"] == "MT106")
     assert rules[result["ruleIndex"]] == "MT106"
+    assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["shortDescription"]["text"] == "A key is not known."
     assert result["level"] == "error"
     place = result["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == "megatwin.yaml"
@@ -107,10 +108,8 @@ def test_a_tab_before_the_caret_stays_a_tab(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("megatwin.yaml").write_text('{megatwin: 1, name: "a\tb", modles: 1}\n', "utf-8")
     assert main(["check", "megatwin.yaml", "--select", "MT106"]) == 1
-    assert (
-        ' 1 | {megatwin: 1, name: "a\tb", modles: 1}\n   |                       \t    ^^^^^^\n'
-        in capsys.readouterr().out
-    )
+    shown = ' 1 | {megatwin: 1, name: "a\tb", modles: 1}\n   |                       \t    ^^^^^^\n'
+    assert shown in capsys.readouterr().out
 
 
 def test_a_very_long_line_is_cut_around_the_place(tmp_path, monkeypatch, capsys):

@@ -12,6 +12,7 @@ import pytest
 
 from dtdl.errors import ConfigInvalid
 from interop.config import check, load
+from interop.config.rules import RULES
 
 CASES = Path(__file__).parent / "config_cases"
 MODELS = [
@@ -85,3 +86,17 @@ def test_every_mistake_is_found_at_its_place(case, folder):
         with pytest.raises(ConfigInvalid) as caught:
             load(file)
         assert [d.rule for d in caught.value.diagnostics] == [f.rule for f in found]
+
+
+def test_every_rule_of_the_file_is_known_and_has_a_case():
+    named = set(re.findall(r"\bMT1\d\d\b", "".join(path.read_text("utf-8") for path in CASES.glob("*.yaml"))))
+    elsewhere = {
+        "MT100",  # not UTF-8: test_config_document
+        "MT103",  # too large: test_config_document
+        "MT104",  # tags: test_config_document
+        "MT115",  # overrides: test_config_load
+        "MT131",  # an adapter that cannot be loaded: test_config_load
+        "MT180",  # found when a runtime starts
+    }
+    assert named | elsewhere == set(RULES)
+    assert not named & elsewhere

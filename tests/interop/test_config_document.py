@@ -26,6 +26,11 @@ def test_plain_texts_mean_what_the_core_schema_of_yaml_1_2_says(text, value):
     assert (document.value["a"], type(document.value["a"]), found) == (value, type(value), [])
 
 
+def test_columns_count_characters():
+    document, _ = read("é😀: [x, 'y😀', zz]\n")
+    assert str(document.at(("é😀", 2))) == "m.yaml:1:15"
+
+
 def test_every_key_and_value_knows_its_place():
     document, found = read("a:\n  - b: 1\n    'c d': two\ne: {f: [x, yy]}\n")
     assert not found
@@ -44,6 +49,7 @@ def test_every_key_and_value_knows_its_place():
         ("a: [1, 2\nb: 3\n", "MT101", 2, 2),
         ("a: b: c\n", "MT101", 1, 5),
         ("a: \x01\n", "MT101", 1, 4),
+        ("b: 1\né😀: \x7f\n", "MT101", 2, 5),
         ("a: 1\n---\nb: 2\n", "MT101", 2, 1),
         ("a: *nowhere\n", "MT101", 1, 4),
         ("a: !thing 1\n", "MT104", 1, 4),
