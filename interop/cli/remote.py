@@ -75,15 +75,15 @@ def show(value: Any) -> str:
 
 
 def row(path: str, value: Value, now: datetime) -> tuple[str, ...]:
-    """Gives a value's line of a table: path, value, unit, status, age, source."""
-    reason = f" ({value.reason})" if value.reason else ""
+    """Gives a value's line of a table, under the headings ROW."""
+    found = f"{value.value:.6g}" if isinstance(value.value, float) else show(value.value)
     return (
-        path, show(value.value), value.unit or "", value.status + reason, age(value.source_time, now),
-        value.source or "",
+        path, "-" if value.value is None else found, value.unit or "", value.status, age(value.source_time, now),
+        value.source or "", value.reason or "",
     )  # fmt: skip
 
 
-ROW: Final = ("path", "value", "unit", "status", "age", "source")
+ROW: Final = ("path", "value", "unit", "status", "age", "source", "reason")
 
 
 def age(instant: datetime | None, now: datetime) -> str:

@@ -11,18 +11,24 @@ from urllib.parse import quote, urlencode
 import orjson
 from starlette.responses import Response
 
-from dtdl.errors import RequestInvalid, TwinNotFound
-from interop.graph.document import document, incoming_document, relationship_document
-from interop.graph.patch import operations
+from dtdl.elements import Model
+from dtdl.errors import PreconditionFailed, RequestInvalid, TwinNotFound
+from interop.graph.document import component_document, components_of, document, incoming_document, relationship_document
+from interop.graph.patch import apply_patch, operations
 from interop.graph.state import Relationship, TwinState
 from interop.rest import view
 from interop.rest.request import PATCH, conditions, read_json
 from interop.rest.routes import Body, Call, Parameter, Reply, Route
+from interop.values import Point
 
 API_VERSIONS: Final = ("2020-10-31", "2022-05-31", "2023-06-30", "2023-10-31")
 """The stable versions of the service; what is served here is the same in all of them."""
 PAGE: Final = 100
 """Items of a page unless the client asks for fewer."""
+
+_ATTEMPTS: Final = 10
+KEPT: Final = 4096
+"""Twins that are kept encoded."""
 
 _MEDIA: Final = "application/json; charset=utf-8"
 
@@ -40,6 +46,30 @@ def check_version(call: Call) -> None:
     if version is None:
         raise RequestInvalid("MissingApiVersionParameter", "the query parameter api-version is required", action=action)
     raise RequestInvalid("UnsupportedApiVersionValue", f"api-version {version[:40]!r} is not known", action=action)
+
+
+class Documents:
+    """Twins in the Azure form; those that were read last are kept encoded, since most reads find no change.
+
+    Args:
+        model: Tells which contents are components.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._is_component = components_of(model)
+        self._encoded: dict[str, tuple[TwinState, bytes]] = {}
+
+    def encode(self, state: TwinState) -> bytes:
+        """Gives the JSON of a state."""
+        known = self._encoded.get(state.id)
+        if known is not None and known[0] is state:
+            return known[1]
+        encoded = orjson.dumps(document(state, self._is_component))
+        self._encoded[state.id] = (state, encoded)
+        if len(self._encoded) > KEPT:
+            del self._encoded[next(iter(self._encoded))]
+        return encoded
 
 
 async def get_twin(call: Call) -> Response:
@@ -68,17 +98,25 @@ async def delete_twin(call: Call) -> Response:
     return Response(status_code=204)
 
 
+async def get_component(call: Call) -> Response:
+    """GET /digitaltwins/{id}/components/{componentPath}."""
+    state = view.state_of(call.service, call.names["id"])
+    return _json(component_document(state, call.names["componentPath"]), state.etag)
+
+
+async def patch_component(call: Call) -> Response:
+    """PATCH /digitaltwins/{id}/components/{componentPath}."""
+    twin, component = call.names["id"], call.names["componentPath"]
+    component_document(view.state_of(call.service, twin), component)
+    prefix = str(Point("", (component,)))
+    patch = [{**one, "path": prefix + one["path"]} for one in _patch(await read_json(call.request, PATCH))]
+    state = await call.service.patch_twin(twin, patch, call.caller, **_if_match(call))
+    return Response(status_code=204, headers={"etag": state.etag})
+
+
 async def get_relationship(call: Call) -> Response:
     """GET /digitaltwins/{id}/relationships/{relationshipId}."""
-    twin, relationship_id = call.names["id"], call.names["relationshipId"]
-    view.state_of(call.service, twin)
-    found = call.service.graph.relationship(twin, relationship_id)
-    if found is None:
-        raise TwinNotFound(
-            "RelationshipNotFound",
-            f"the twin {twin!r} has no relationship {relationship_id!r}",
-            action=f"List them: GET /digitaltwins/{quote(twin, safe='')}/relationships",
-        )
+    found = _relationship(call)
     return _json(relationship_document(found), found.etag)
 
 
@@ -89,6 +127,35 @@ async def put_relationship(call: Call) -> Response:
         call.names["id"], call.names["relationshipId"], body, call.caller, **conditions(call)
     )
     return _json(relationship_document(found), found.etag)
+
+
+async def patch_relationship(call: Call) -> Response:
+    """PATCH /digitaltwins/{id}/relationships/{relationshipId}.
+
+    The service replaces relationships whole; the ETag that was patched is the condition, so that of two who patch at
+    the same time none is lost.
+    """
+    patch = _patch(await read_json(call.request, PATCH))
+    asked = conditions(call).get("if_match", "*")
+    for _ in range(_ATTEMPTS):
+        found = _relationship(call)
+        if asked not in ("*", found.etag):
+            break
+        body = {
+            **apply_patch(found.contents, patch).contents,
+            "$relationshipName": found.name,
+            "$targetId": found.target,
+        }
+        try:
+            changed = await call.service.put_relationship(
+                found.source, found.id, body, call.caller, if_match=found.etag
+            )
+        except PreconditionFailed:
+            continue
+        return Response(status_code=204, headers={"etag": changed.etag})
+    raise PreconditionFailed(
+        "PreconditionFailed", f"the relationship {call.names['relationshipId']!r} has changed", action="Read it again."
+    )
 
 
 async def delete_relationship(call: Call) -> Response:
@@ -114,8 +181,21 @@ async def list_incoming(call: Call) -> Response:
     return _json({"value": [incoming_document(item) for item in page], "nextLink": link})
 
 
+def _relationship(call: Call) -> Relationship:
+    twin, relationship_id = call.names["id"], call.names["relationshipId"]
+    view.state_of(call.service, twin)
+    found = call.service.graph.relationship(twin, relationship_id)
+    if found is None:
+        raise TwinNotFound(
+            "RelationshipNotFound",
+            f"the twin {twin!r} has no relationship {relationship_id!r}",
+            action=f"List them: GET /digitaltwins/{quote(twin, safe='')}/relationships",
+        )
+    return found
+
+
 def _twin(call: Call, state: TwinState) -> Response:
-    return _json(document(state, call.is_component), state.etag)
+    return Response(call.documents.encode(state), media_type=_MEDIA, headers={"etag": state.etag})
 
 
 def _json(value: Any, etag: str | None = None) -> Response:
@@ -239,6 +319,11 @@ _NO_TWIN: Final = ("DigitalTwinNotFound",)
 _NO_LINK: Final = ("DigitalTwinNotFound", "RelationshipNotFound")
 _BROKEN: Final = ("PreconditionFailed",)
 _BODY: Final = {413: ("PayloadTooLarge",), 415: ("UnsupportedMediaType",)}
+_NO_PART: Final = ("DigitalTwinNotFound", "ComponentNotFound")
+_PART: Final[Mapping[str, Any]] = {
+    "type": "object", "required": ["$metadata"], "properties": {"$metadata": {"type": "object"}},
+}  # fmt: skip
+_COMPONENT: Final = "/digitaltwins/{id}/components/{componentPath}"
 _ONE: Final = "/digitaltwins/{id}"
 _LINK: Final = "/digitaltwins/{id}/relationships/{relationshipId}"
 
@@ -297,6 +382,26 @@ ROUTES: Final[tuple[Route, ...]] = (
         replies={200: Reply(description="The relationship.", model=_RELATIONSHIP, headers=_ETAG)},
         errors={400: ("InvalidArgument", "InvalidRelationship", "OperationNotAllowed", "ValidationFailed"),
                 404: ("DigitalTwinNotFound", "TargetTwinNotFound"), 409: ("Conflict",), 412: _BROKEN, **_BODY},
+    ),
+    Route(
+        method="PATCH", path=_LINK, handler=patch_relationship, family="azure", id="DigitalTwins_update_relationship",
+        summary="Change the properties of a relationship.", parameters=(_VERSION, _IF_MATCH, _REQUEST_ID),
+        body=Body(schema=_JSON_PATCH, media=PATCH), replies={204: Reply(description="Changed.", headers=_ETAG)},
+        errors={400: ("InvalidArgument", "JsonPatchInvalid", "ValidationFailed"), 404: _NO_LINK, 409: ("Conflict",),
+                412: _BROKEN, **_BODY},
+    ),
+    Route(
+        method="GET", path=_COMPONENT, handler=get_component, family="azure", id="DigitalTwins_get_component",
+        summary="Read a component.", parameters=(_VERSION,),
+        replies={200: Reply(description="The component.", model=_PART, headers=_ETAG)},
+        errors={400: ("InvalidArgument",), 404: _NO_PART},
+    ),
+    Route(
+        method="PATCH", path=_COMPONENT, handler=patch_component, family="azure", id="DigitalTwins_update_component",
+        summary="Change a component.", parameters=(_VERSION, _IF_MATCH, _REQUEST_ID),
+        body=Body(schema=_JSON_PATCH, media=PATCH), replies={204: Reply(description="Changed.", headers=_ETAG)},
+        errors={400: ("JsonPatchInvalid", *_PLANT_400), 404: _NO_PART, 409: ("Conflict",), 412: _BROKEN,
+                **_BODY, **_PLANT},
     ),
     Route(
         method="DELETE", path=_LINK, handler=delete_relationship, family="azure",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,7 +15,6 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dtdl.errors import MegatwinError, RequestInvalid
-from interop.graph.document import components_of
 from interop.rest import adt, native, openapi, stream
 from interop.rest.problem import Failure, failure_of, unexpected
 from interop.rest.routes import LOG, Call, Reply, Route, Router
@@ -39,8 +39,7 @@ class App:
         self._streams = streams or stream.Streams()
         self.routes = route_table(self._streams, name)
         self._router = Router(self.routes)
-        self._model = service.model
-        self._is_component = components_of(service.model)
+        self._documents = adt.Documents(service.model)
         self._guarded: ASGIApp = ServerErrorMiddleware(self._serve, handler=_on_bug)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,11 +59,10 @@ class App:
         try:
             _check_origin(request)
             route, names = self._router.find(scope["method"], scope["raw_path"])
-            if self._service.model is not self._model:  # definitions were added
-                self._model = self._service.model
-                self._is_component = components_of(self._model)
+            if self._service.model is not self._documents.model:  # definitions were added
+                self._documents = adt.Documents(self._service.model)
             caller = Caller(ACTOR, _request_id(request, route))
-            call = Call(request, self._service, caller, names, self._is_component)
+            call = Call(request, self._service, caller, names, self._documents)
             if route.family == "azure":
                 adt.check_version(call)
             response = await route.handler(call)
@@ -119,15 +117,20 @@ def _check_origin(request: Request) -> None:
     """Refuses pages of other sites, which a browser lets send requests here, and names that were rebound to here."""
     for header in ("host", "origin"):
         text = request.headers.get(header)
-        if text is None:
-            continue
-        host = urlsplit(text if header == "origin" else f"//{text}").hostname or ""
-        if not is_loopback(host):
+        if text is not None and not _is_ours(text if header == "origin" else f"//{text}"):
             raise RequestInvalid(
                 "AuthorizationFailed",
                 f"{header} {text[:100]!r} is not this machine",
                 action="Without an access section only this machine is served: use http://127.0.0.1:….",
             )
+
+
+@lru_cache(maxsize=256)
+def _is_ours(url: str) -> bool:
+    try:
+        return is_loopback(urlsplit(url).hostname or "")
+    except ValueError:  # brackets without an address between them
+        return False
 
 
 def is_loopback(host: str) -> bool:

@@ -107,7 +107,7 @@ class Twin(Message):
 
 
 class TwinSummary(Message):
-    """One line of the list of twins; ``status`` is the worst status among its values that a source gives."""
+    """One line of the list of twins; ``status`` is the worst status among its values, but for what was never set."""
 
     twin: str
     kind: Kind

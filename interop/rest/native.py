@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,7 +13,8 @@ from interop.rest.request import instant, number, read_json
 from interop.rest.routes import Body, Call, Parameter, Reply, Route
 from interop.values import Point
 
-LIST_PAGE: Final = 1000
+LIST_PAGE: Final = 100
+"""Twins of one page; what each of them is, is computed for each reply."""
 HISTORY_LIMIT: Final = 10_000
 
 
@@ -21,7 +23,7 @@ async def list_twins(call: Call) -> Response:
     limit = number(call, "limit", LIST_PAGE, at_least=1, at_most=LIST_PAGE)
     after = call.request.query_params.get("after", "")
     twins = call.service.graph.twins
-    ids = sorted(twin for twin in twins if twin > after)
+    ids = heapq.nsmallest(limit + 1, (twin for twin in twins if twin > after))
     page = ids[:limit]
     return _reply(
         messages.TwinList(

@@ -37,6 +37,7 @@ TYPE_PREFIX: Final = "urn:megatwin:problem:"
 STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "AuthorizationFailed": 403,
     "RouteNotFound": 404,
+    "ComponentNotFound": 404,
     "MethodNotAllowed": 405,
     "PayloadTooLarge": 413,
     "UnsupportedMediaType": 415,
@@ -118,7 +119,7 @@ class Failure:
     def azure(self) -> dict[str, Any]:
         """The form of the Azure Digital Twins data plane."""
         details: list[dict[str, Any]] = [
-            {"code": outcome, "message": f"{point}: {outcome}", "target": point}
+            {"code": outcome.rsplit(" ", 1)[-1], "message": f"{point}: {outcome}", "target": point}
             for point, outcome in self.results.items()
         ]
         details += [
@@ -239,7 +240,7 @@ def _read_azure(status: int, error: Mapping[str, Any]) -> Failure:
         code=str(error.get("code", status)),
         message=str(error.get("message", "")),
         action=str(inner.get("action", "")),
-        results={str(detail.get("target")): str(detail.get("code")) for detail in details} if refused else {},
+        results=dict(map(_outcome, details)) if refused else {},
         findings=()
         if refused
         else tuple(
@@ -253,6 +254,11 @@ def _read_azure(status: int, error: Mapping[str, Any]) -> Failure:
         ),
         instance=inner.get("instance"),
     )
+
+
+def _outcome(detail: Mapping[str, Any]) -> tuple[str, str]:
+    point = str(detail.get("target"))
+    return point, str(detail.get("message", "")).removeprefix(f"{point}: ")
 
 
 def _slug(cls: type[MegatwinError]) -> str:

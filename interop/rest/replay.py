@@ -12,7 +12,8 @@ from interop.graph.transition import instant
 from interop.service import Change, TwinService
 from interop.values import BAD_TYPE_MISMATCH, Point, Status
 
-PAGE: Final = 500
+PAGE: Final = 50
+"""Events that are read and encoded at a time; more would hold up everything else on the loop."""
 ChangeKind: TypeAlias = Literal["twin", "twin-deleted", "relationship", "relationship-deleted", "model"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 from urllib.parse import unquote
 
 from pydantic import BaseModel
@@ -13,12 +13,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dtdl.errors import RequestInvalid
-from interop.graph.document import IsComponent
+from interop.graph.state import TwinState
 from interop.service import Caller, TwinService
 
 LOG: Final = logging.getLogger("megatwin.rest")
 MAX_SEGMENT: Final = 1024
 """Longest id, path or name in a request path, in characters."""
+
+
+class Documents(Protocol):
+    """Gives twins in the Azure form, encoded."""
+
+    def encode(self, state: TwinState) -> bytes:
+        """The JSON of a state."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +38,14 @@ class Call:
         service: What is asked.
         caller: Who asks.
         names: Placeholder of the route's path → decoded text.
-        is_component: Which contents of a model are components.
+        documents: Twins in the Azure form.
     """
 
     request: Request
     service: TwinService
     caller: Caller
     names: Mapping[str, str]
-    is_component: IsComponent
+    documents: Documents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,12 +109,17 @@ async def twin_as_of(
 
 
 def summary(service: TwinService, state: TwinState) -> messages.TwinSummary:
-    """Gives one line of the list of twins."""
+    """Gives one line of the list of twins; a value that is only not set does not make its twin bad."""
     about = service.about(state.id)
+    statuses = [cell.status for cell in state.cells.values()]
+    for path in units(service, state.model):
+        if path not in state.cells and state.value(path) is None:
+            status, _ = service.absent(Point(state.id, path))
+            if status != BAD_NO_DATA:
+                statuses.append(status)
     return messages.TwinSummary(
-        twin=state.id, kind=about.kind, model=state.model,
-        status=str(worst([cell.status for cell in state.cells.values()])), degraded=dict(about.degraded),
-    )  # fmt: skip
+        twin=state.id, kind=about.kind, model=state.model, status=str(worst(statuses)), degraded=dict(about.degraded)
+    )
 
 
 def history_row(row: HistoryRow, units: Mapping[Path, str | None]) -> messages.HistoryRow:
@@ -158,9 +163,11 @@ def health(record: Health) -> messages.Health:
 
 
 def units(service: TwinService, model: str) -> dict[Path, str | None]:
-    """Gives the unit of every value of a model, by path."""
+    """Gives the unit of every value of a model, by path; Commands have none."""
     interface = service.model.get(model)
-    return {path: unit_of(content) for path, content in contents(interface)} if isinstance(interface, Interface) else {}
+    if not isinstance(interface, Interface):
+        return {}
+    return {path: unit_of(content) for path, content in contents(interface) if not isinstance(content, Command)}
 
 
 def _twin(service: TwinService, state: TwinState, absent: Callable[[Path], tuple[Status, str]]) -> messages.Twin:

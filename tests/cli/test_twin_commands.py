@@ -48,7 +48,7 @@ def test_get_shows_every_value_with_unit_status_age_and_source(live, run) -> Non
     assert out.startswith("room  shadow  dtmi:test:Room;1\npillars: physical ok, digital ok, connection ok\n")
     (line,) = [line for line in out.splitlines() if line.startswith("humidity")]
     path, value, unit, status, age, age_unit, source = line.split()
-    assert (path, value, unit, status, age_unit, source) == ("humidity", "40.0", "percent", "Good", "s", "plant")
+    assert (path, value, unit, status, age_unit, source) == ("humidity", "40", "percent", "Good", "s", "plant")
     assert float(age) >= 0
     assert json.loads(run("get", "room", "--format", "json")[1])["values"]["humidity"]["value"] == 40.0
 

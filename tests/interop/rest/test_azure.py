@@ -220,3 +220,47 @@ async def test_a_request_id_is_passed_on_so_that_a_repeated_write_acts_once(
 async def test_pages_of_other_sites_are_refused(azure: httpx.AsyncClient, header: dict[str, str]) -> None:
     reply = await azure.get("/digitaltwins/room", headers=header)
     assert (reply.status_code, code(reply)) == (403, "AuthorizationFailed")
+
+
+async def test_a_component_is_read_and_patched_as_a_part_of_its_twin(
+    azure: httpx.AsyncClient, service: MemoryService
+) -> None:
+    reply = await azure.get("/digitaltwins/room/components/vent")
+    assert reply.json()["speed"] == 3.0
+    assert "speed" in reply.json()["$metadata"]
+    patch = [{"op": "replace", "path": "/speed", "value": 4.5}]
+    headers = {"if-match": reply.headers["etag"]}
+    changed = await azure.patch("/digitaltwins/room/components/vent", json=patch, headers=headers)
+    assert (changed.status_code, changed.headers["etag"]) == (204, service.graph.twins["room"].etag)
+    assert (await azure.get("/digitaltwins/room")).json()["vent"]["speed"] == 4.5
+    for method in ("get", "patch"):
+        body = {"json": patch} if method == "patch" else {}
+        reply = await azure.request(method, "/digitaltwins/room/components/nothing", **body)
+        assert (reply.status_code, code(reply)) == (404, "ComponentNotFound")
+
+
+async def test_a_relationship_is_patched_and_an_empty_patch_succeeds(azure: httpx.AsyncClient) -> None:
+    await azure.put("/digitaltwins/hall", json=DOCUMENT)
+    path = "/digitaltwins/hall/relationships/r1"
+    put = await azure.put(path, json={"$targetId": "room", "$relationshipName": "contains", "note": 1})
+    assert (await azure.patch(path, json=[])).status_code == 204
+    patched = await azure.patch(path, json=[{"op": "replace", "path": "/note", "value": 2}])
+    assert patched.status_code == 204
+    found = await azure.get(path)
+    assert (found.json()["note"], found.json()["$targetId"]) == (2, "room")
+    assert found.headers["etag"] == patched.headers["etag"]
+    stale = await azure.patch(path, json=[], headers={"if-match": put.headers["etag"]})
+    assert (stale.status_code, code(stale)) == (412, "PreconditionFailed")
+    wrong = await azure.patch(path, json=[{"op": "remove", "path": "/nothing"}])
+    assert (wrong.status_code, code(wrong)) == (400, "JsonPatchInvalid")
+
+
+async def test_a_twin_that_changed_is_never_answered_from_what_was_kept(
+    azure: httpx.AsyncClient, service: MemoryService
+) -> None:
+    for value in range(5):
+        patch = [{"op": "add", "path": "/temperature", "value": value}]
+        etag = (await azure.patch("/digitaltwins/room", json=patch)).headers["etag"]
+        for _ in range(2):
+            reply = await azure.get("/digitaltwins/room")
+            assert (reply.json()["temperature"], reply.headers["etag"]) == (value, etag)

@@ -215,7 +215,7 @@ ERRORS = [
     PreconditionFailed("PreconditionFailed", "differs", action="Read again."),
     Conflict("Conflict", "the file says otherwise", action="Edit it."),
     RequestInvalid("JsonPatchInvalid", "no patch", action="See RFC 6902."),
-    Refused("BadOutOfRange", "refused", action="Write less.", results={"a/b": "BadOutOfRange", "a/c": "Good"}),
+    Refused("BadOutOfRange", "refused", action="Write less.", results={"a/b": "done", "a/c": "refused BadOutOfRange"}),
     LinkDown("down", retry_after_s=3.0, action="Wait."),
     Expired("not verified", action="Read the value."),
     Overloaded("full", action="Wait."),
