@@ -70,14 +70,17 @@ class Link:
         if self._settings.security.mode != "None":
             await asyncio.to_thread(self._opener.own)
         self._keeper = asyncio.create_task(self._keep(), name=f"opcua {self._name}")
+        self._keeper.add_done_callback(self._end_observers)
+
+    def _end_observers(self, _keeper: asyncio.Task[None]) -> None:
+        for subscriber in self._subscribers:
+            subscriber.outbox.close()
 
     async def close(self) -> None:
         """Ends the session; observers' iterations end."""
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])
-        for subscriber in self._subscribers:
-            subscriber.outbox.close()
 
     async def _keep(self) -> None:
         """Connects and watches, again and again."""
@@ -108,13 +111,14 @@ class Link:
         """Resolves anew, subscribes, and says that the link is up."""
         resolver = Resolver(session, self._settings.namespaces)
         self._bound = await resolver.resolve(self._bindings)
-        for subscriber in self._subscribers:
+        subscribers = list(self._subscribers)
+        for subscriber in subscribers:
             subscriber.outbox.hold()
         try:
-            for subscriber in self._subscribers:
+            for subscriber in subscribers:
                 await subscriber.start(session, self._bound)
         except BaseException:
-            for subscriber in self._subscribers:
+            for subscriber in subscribers:
                 subscriber.outbox.drop_held()
             raise
         self._session = session
@@ -130,8 +134,10 @@ class Link:
             lost = "no values came while the link was down, and the plant keeps no history"
             events.append(LinkEvent(self._name, "gap", self._last_alive, now, lost))
         self._down, self._started, self._last_alive = None, session.started, now
-        for subscriber in self._subscribers:
+        for subscriber in subscribers:
             subscriber.outbox.release([*events, *subscriber.revised])
+        for late in [subscriber for subscriber in self._subscribers if subscriber not in subscribers]:
+            await self._join(session, late)
 
     async def _watch(self, session: Session) -> str:
         """Returns why the session is lost, at the latest ``stale_after`` after the last sign of life."""
@@ -198,6 +204,8 @@ class Link:
             while batches := await outbox.take():
                 for batch in batches:
                     yield batch
+            if self._keeper is not None and self._keeper.done() and not self._keeper.cancelled():
+                self._keeper.result()  # it never ends by itself: whoever observes is told why it did
         finally:
             self._subscribers.remove(subscriber)
             if self._session is not None:

@@ -155,3 +155,30 @@ async def test_closing_while_the_plant_is_away_does_not_hang(tmp_path: Path) -> 
             async with adapter(link.url, small_bindings("level"), tmp_path, namespaces=NAMES) as opened:
                 await gather(opened.observe([LEVEL]), has(LEVEL, 1.0))
                 link.hold()
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x00" * 64, b"ACKF\x08\x00\x00\x00", b""])
+async def test_an_endpoint_that_is_no_opc_ua_server_is_down_with_a_reason(tmp_path: Path, answer: bytes) -> None:
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(reply, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with (
+        server,
+        adapter(f"opc.tcp://127.0.0.1:{port}", small_bindings("level"), tmp_path, namespaces=NAMES) as it,
+    ):
+        seen = await gather(it.observe([LEVEL]), is_link("down"))
+    assert str(port) in next(item.cause for item in seen if isinstance(item, LinkEvent))
+
+
+async def test_who_observes_late_gets_an_up_of_its_own(tmp_path: Path) -> None:
+    async with small_plant({"level": (1.0, DOUBLE)}) as small:
+        url = f"opc.tcp://127.0.0.1:{small.port}"
+        async with adapter(url, small_bindings("level"), tmp_path, namespaces=NAMES) as opened:
+            await gather(opened.observe([]), is_link("up"))
+            seen = await gather(opened.observe([LEVEL]), has(LEVEL, 1.0))
+    assert is_link("up")(seen[0])
