@@ -9,6 +9,7 @@ from typing import Final
 
 from asyncua.common.utils import NotEnoughData
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError, UaStructParsingError
+from cryptography.exceptions import InvalidSignature
 
 from dtdl.errors import InteropError, LinkDown, Refused, Unreachable, Untrusted
 from interop.opcua.values import status_name
@@ -60,7 +61,12 @@ def translated(what: str, *, connecting: bool = False) -> Iterator[None]:
         raise kind(
             f"{what}: {str(error) or type(error).__name__}", action="Check that the plant runs and is reachable."
         ) from error
-    except UaError as error:
+    except InvalidSignature as error:
+        raise Untrusted(
+            f"{what}: the server cannot prove that the certificate it shows is its own",
+            action="Do not trust it; find out what answers at that address.",
+        ) from error
+    except (UaError, ValueError) as error:
         raise InteropError(
             f"{what}: {error}", action="Compare the settings of the source with what the plant offers."
         ) from error

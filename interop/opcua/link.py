@@ -15,6 +15,7 @@ from asyncua import ua
 
 from dtdl.errors import Expired, InteropError, LinkDown, Refused, Untrusted
 from interop.opcua.errors import translated
+from interop.opcua.history import Outage
 from interop.opcua.outbox import Outbox
 from interop.opcua.resolve import Bound, Resolver
 from interop.opcua.security import Store
@@ -70,14 +71,17 @@ class Link:
         if self._settings.security.mode != "None":
             await asyncio.to_thread(self._opener.own)
         self._keeper = asyncio.create_task(self._keep(), name=f"opcua {self._name}")
+        self._keeper.add_done_callback(self._end_observers)
+
+    def _end_observers(self, _keeper: asyncio.Task[None]) -> None:
+        for subscriber in self._subscribers:
+            subscriber.outbox.close()
 
     async def close(self) -> None:
         """Ends the session; observers' iterations end."""
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])
-        for subscriber in self._subscribers:
-            subscriber.outbox.close()
 
     async def _keep(self) -> None:
         """Connects and watches, again and again."""
@@ -108,30 +112,29 @@ class Link:
         """Resolves anew, subscribes, and says that the link is up."""
         resolver = Resolver(session, self._settings.namespaces)
         self._bound = await resolver.resolve(self._bindings)
-        for subscriber in self._subscribers:
-            subscriber.outbox.hold()
+        subscribers = list(self._subscribers)
+        now, since = utc_now(), self._last_alive
+        outage = Outage(since, now, restarted=session.started != self._started) if since is not None else None
         try:
-            for subscriber in self._subscribers:
+            for subscriber in subscribers:
                 await subscriber.start(session, self._bound)
+            if outage is not None:
+                for subscriber in subscribers:
+                    await subscriber.fill(session, self._bound, outage)
         except BaseException:
-            for subscriber in self._subscribers:
-                subscriber.outbox.drop_held()
+            for subscriber in subscribers:
+                subscriber.abandon()
             raise
-        self._session = session
-        now = utc_now()
         events = [LinkEvent(self._name, "up", now)]
-        if self._last_alive is not None:
-            if session.started != self._started:
-                events.append(
-                    LinkEvent(
-                        self._name, "restarted", self._last_alive, now, "the server started anew", len(self._bound)
-                    )
-                )
-            lost = "no values came while the link was down, and the plant keeps no history"
-            events.append(LinkEvent(self._name, "gap", self._last_alive, now, lost))
+        if outage is not None and outage.restarted:
+            cause = "the server started anew"
+            events.append(LinkEvent(self._name, "restarted", outage.since, now, cause, len(self._bound)))
         self._down, self._started, self._last_alive = None, session.started, now
-        for subscriber in self._subscribers:
-            subscriber.outbox.release([*events, *subscriber.revised])
+        for subscriber in subscribers:
+            subscriber.release(events)
+        self._session = session
+        for late in [subscriber for subscriber in self._subscribers if subscriber not in subscribers]:
+            await self._join(session, late)
 
     async def _watch(self, session: Session) -> str:
         """Returns why the session is lost, at the latest ``stale_after`` after the last sign of life."""
@@ -198,6 +201,8 @@ class Link:
             while batches := await outbox.take():
                 for batch in batches:
                     yield batch
+            if self._keeper is not None and self._keeper.done() and not self._keeper.cancelled():
+                self._keeper.result()  # it never ends by itself: whoever observes is told why it did
         finally:
             self._subscribers.remove(subscriber)
             if self._session is not None:
@@ -206,15 +211,14 @@ class Link:
 
     async def _join(self, session: Session, subscriber: Subscriber) -> None:
         """Subscribes in a session that is up already."""
-        subscriber.outbox.hold()
         try:
             with translated("subscribing"):
                 await subscriber.start(session, self._bound)
         except InteropError as error:
-            subscriber.outbox.drop_held()
+            subscriber.abandon()
             session.lose(error.message)
         else:
-            subscriber.outbox.release([LinkEvent(self._name, "up", utc_now()), *subscriber.revised])
+            subscriber.release([LinkEvent(self._name, "up", utc_now())])
 
     def describe(self, points: Sequence[Point]) -> list[Description]:
         """What the server said of the points when the link came up last."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from interop.ports import Observed
 from interop.values import LinkEvent, Reading, utc_now
@@ -32,22 +32,30 @@ class Outbox:
 
     def hold(self) -> None:
         """Keeps what comes from now on apart, until it is known that the link is up."""
-        self._held = deque(maxlen=self._limit)
+        self._held = deque()
 
     def drop_held(self) -> None:
         """Forgets what was kept apart."""
         self._held = None
 
-    def release(self, first: Iterable[LinkEvent]) -> None:
-        """Gives out ``first``, then what was kept apart."""
+    @property
+    def holds(self) -> bool:
+        """Whether what comes is kept apart now."""
+        return self._held is not None
+
+    def release(self, first: Iterable[Observed], *, unless: Callable[[Observed], bool] | None = None) -> None:
+        """Gives out ``first``, then what was kept apart and is not left out by ``unless``."""
         held, self._held = self._held, None
         self.put(first)
-        self.put(held or ())
+        self.put(item for item in held or () if unless is None or not unless(item))
 
     def put(self, items: Iterable[Observed]) -> None:
         """Appends, and drops the oldest readings beyond the limit."""
         if self._held is not None:
             self._held.extend(items)
+            while len(self._held) > self._limit:
+                self._held.popleft()
+                self._lost += 1
             return
         for item in items:
             self._items.append(item)

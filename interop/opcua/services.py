@@ -4,6 +4,8 @@
   taken by ``TwinAttributes`` and ``TwinSession`` instead.
 - A session over an unsecured channel is accepted by a server whose only endpoint is encrypted (2.1.0):
   ``unsecured`` and ``Gate`` refuse it.
+- One session takes over the subscriptions of another that is not the same user's (2.1.0): ``TwinSession``.
+- A Method that is named by its type's declaration is not found (2.1.0): ``TwinSession`` (OPC 10000-4, 5.12.2.2).
 - Any client certificate is accepted, and the one that is checked is not the channel's (2.1.0): ``Gate`` checks the
   channel's.
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, Final
 
 from asyncua import ua
@@ -25,13 +28,20 @@ from asyncua.server.user_managers import UserManager
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from interop.opcua.security import Store, first_certificate
+from interop.opcua.security import Store, first_certificate, thumbprint
 
 ANONYMOUS: Final = "anonymous"
 caller: ContextVar[str] = ContextVar("megatwin_opcua_caller", default=ANONYMOUS)
 """Name of the user whose request is being served."""
 
 Write = Callable[[ua.NodeId, ua.DataValue], Awaitable[ua.StatusCode]]
+
+
+@dataclass
+class Visitor(User):
+    """A user who came with a certificate."""
+
+    thumbprint: str = ""
 
 
 class Gate(UserManager):
@@ -68,7 +78,7 @@ class Gate(UserManager):
         if not self._store.trusts(leaf):
             self._store.reject(leaf)
             raise ServiceError(ua.StatusCodes.BadSecurityChecksFailed)
-        return User(role=UserRole.User, name=_common_name(leaf))
+        return Visitor(role=UserRole.User, name=_common_name(leaf), thumbprint=thumbprint(leaf))
 
 
 def _common_name(certificate: bytes) -> str:
@@ -139,10 +149,50 @@ class TwinAttributes(AttributeService):
 
 
 class TwinSession(InternalSession):
-    """A client's session; its calls know their user."""
+    """A client's session; its calls know their user, and its subscriptions are its user's own."""
+
+    async def transfer_subscriptions(
+        self, params: ua.TransferSubscriptionsParameters, callback: Callable[..., Any]
+    ) -> list[ua.TransferResult]:
+        """Takes over subscriptions of the same user's sessions only (OPC 10000-4, 5.14.7)."""
+        wanted = list(params.SubscriptionIds or [])
+        allowed = [number for number in wanted if self._may_take(number)]
+        taken = iter(
+            await super().transfer_subscriptions(
+                ua.TransferSubscriptionsParameters(SubscriptionIds=allowed, SendInitialValues=params.SendInitialValues),
+                callback,
+            )
+        )
+        refused = ua.TransferResult(StatusCode=ua.StatusCode(ua.StatusCodes.BadUserAccessDenied))
+        return [next(taken) if number in allowed else refused for number in wanted]
+
+    def _may_take(self, number: int) -> bool:
+        subscription = self.subscription_service.subscriptions.get(number)
+        if subscription is None or subscription.session_id == self.session_id:
+            return True  # asyncua answers for what is not there
+        mark = getattr(self.user, "thumbprint", "")
+        sessions = self.iserver._external_sessions.values()  # noqa: SLF001 - asyncua has no way to list them
+        return bool(mark) and any(
+            session.session_id == subscription.session_id and getattr(session.user, "thumbprint", "") == mark
+            for session in sessions
+        )
+
+    def _of_object(self, request: ua.CallMethodRequest) -> ua.CallMethodRequest:
+        """The request with the object's own Method in place of its type's declaration."""
+        method, owner = self.aspace.get(request.MethodId), self.aspace.get(request.ObjectId)
+        if method is None or owner is None or method.call is not None:
+            return request
+        name = method.attributes[ua.AttributeIds.BrowseName].value.Value.Value
+        for ref in owner.references:
+            if ref.IsForward and ref.NodeClass == ua.NodeClass.Method and ref.BrowseName == name:
+                return ua.CallMethodRequest(
+                    ObjectId=request.ObjectId, MethodId=ref.NodeId, InputArguments=request.InputArguments
+                )
+        return request
 
     async def call(self, params: list[ua.CallMethodRequest]) -> list[ua.CallMethodResult]:
         """Calls methods for the session's user."""
+        params = [self._of_object(request) for request in params]
         token = caller.set(getattr(self.user, "name", None) or ANONYMOUS)
         try:
             results: list[ua.CallMethodResult] = await super().call(params)

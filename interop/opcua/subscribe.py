@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from asyncua import ua
 
+from interop.opcua.history import Filled, Outage, back_fill
 from interop.opcua.outbox import Outbox
 from interop.opcua.resolve import Bound
 from interop.opcua.session import Session, parts
@@ -41,10 +43,16 @@ class Subscriber:
         self._subscription: int | None = None
         self._sequence: int | None = None
         self._session: Session | None = None
+        self._latest: dict[Point, datetime] = {}
+        self._before: dict[Point, datetime] = {}
+        self._filled = Filled()
+        self._lost: list[LinkEvent] = []
 
     async def start(self, session: Session, bound: Mapping[Point, Bound]) -> None:
-        """Creates the subscription and its items; readings go to the outbox from now on."""
+        """Creates the subscription and its items; their readings are kept apart until ``release`` or ``abandon``."""
         defaults = self._defaults
+        self.outbox.hold()
+        self._before, self._filled, self._lost = dict(self._latest), Filled(), []
         self._session, self._sequence, self._handles, self.revised = session, None, {}, []
         present = [bound[point] for point in self._points if point in bound and bound[point].node is not None]
         present = [one for one in present if not one.binding.type.is_command]
@@ -113,6 +121,39 @@ class Subscriber:
     def _tell_revised(self, cause: str, count: int) -> None:
         self.revised.append(LinkEvent(self._name, "revised", utc_now(), cause=cause, count=count))
 
+    async def fill(self, session: Session, bound: Mapping[Point, Bound], outage: Outage) -> None:
+        """Reads what the plant remembers of an outage; what it does not remember is a gap."""
+        present = [bound[point] for point in self._points if point in bound]
+        observed = [one for one in present if not one.binding.type.is_command]
+        self._filled = await back_fill(session, observed, self._before, outage)
+        missing = len(self._filled.missing)
+        if missing:
+            cause = f"the plant has no history of this time for {missing} of {len(observed)} values"
+            self._lost = [LinkEvent(self._name, "gap", outage.since, outage.until, cause, missing)]
+
+    def abandon(self) -> None:
+        """Forgets what this session gave: it did not come up."""
+        self._latest = self._before
+        self.outbox.drop_held()
+
+    def release(self, events: Sequence[LinkEvent]) -> None:
+        """Gives out ``events``, gaps, what was back-filled, and then live values."""
+        filled, lost, self._lost = self._filled, self._lost, []
+        self.outbox.release([*events, *lost, *self.revised, *filled.readings], unless=self._known)
+        filled.readings = []
+
+    def _known(self, item: Observed) -> bool:
+        """Whether a live reading repeats what was back-filled."""
+        if not isinstance(item, Reading) or not self._filled.last:
+            return False
+        last = self._filled.last.get(item.point)
+        if last is None or item.sample.source_time is None:
+            return False
+        if item.sample.source_time <= last:
+            return True
+        del self._filled.last[item.point]
+        return False
+
     async def stop(self, session: Session) -> None:
         """Deletes the subscription."""
         if self._subscription is not None and session is self._session:
@@ -134,6 +175,8 @@ class Subscriber:
                 self._changed(data.MonitoredItems, out)
             elif isinstance(data, ua.StatusChangeNotification):
                 session.lose(f"the server ended the subscription with {status_name(data.Status.value)}")
+        if self._filled.last and not self.outbox.holds:
+            out = [item for item in out if not self._known(item)]
         self.outbox.put(out)
 
     def _count(self, sequence: int, out: list[Observed]) -> None:
@@ -154,7 +197,10 @@ class Subscriber:
             if point is None:
                 continue
             dropped += overflowed(item.Value.StatusCode.value if item.Value.StatusCode is not None else 0)
-            out.append(Reading(point, sample(item.Value)))
+            found = sample(item.Value)
+            if found.source_time is not None:
+                self._latest[point] = found.source_time
+            out.append(Reading(point, found))
         if dropped:
             cause = f"the plant's own queues of {dropped} values overflowed; sample slower or make `queue` longer"
             out.append(LinkEvent(self._name, "overflow", utc_now(), cause=cause, count=dropped))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,80 @@ async def test_closing_while_the_plant_is_away_does_not_hang(tmp_path: Path) -> 
             async with adapter(link.url, small_bindings("level"), tmp_path, namespaces=NAMES) as opened:
                 await gather(opened.observe([LEVEL]), has(LEVEL, 1.0))
                 link.hold()
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x00" * 64, b"ACKF\x08\x00\x00\x00", b""])
+async def test_an_endpoint_that_is_no_opc_ua_server_is_down_with_a_reason(tmp_path: Path, answer: bytes) -> None:
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(reply, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with (
+        server,
+        adapter(f"opc.tcp://127.0.0.1:{port}", small_bindings("level"), tmp_path, namespaces=NAMES) as it,
+    ):
+        seen = await gather(it.observe([LEVEL]), is_link("down"))
+    assert str(port) in next(item.cause for item in seen if isinstance(item, LinkEvent))
+
+
+async def test_who_observes_late_gets_an_up_of_its_own(tmp_path: Path) -> None:
+    async with small_plant({"level": (1.0, DOUBLE)}) as small:
+        url = f"opc.tcp://127.0.0.1:{small.port}"
+        async with adapter(url, small_bindings("level"), tmp_path, namespaces=NAMES) as opened:
+            await gather(opened.observe([]), is_link("up"))
+            seen = await gather(opened.observe([LEVEL]), has(LEVEL, 1.0))
+    assert is_link("up")(seen[0])
+
+
+async def test_an_outage_is_filled_from_the_plants_history_without_loss_or_repetition(tmp_path: Path) -> None:
+    async with (
+        small_plant({"level": (0.0, DOUBLE), "mark": (0.0, DOUBLE)}) as small,
+        wire(small.port) as link,
+        adapter(link.url, small_bindings("level", "mark"), tmp_path, namespaces=NAMES) as opened,
+    ):
+        await small.server.historize_node_data_change(small.server.get_node(small.node("level")), None)
+        stream = opened.observe([LEVEL, Point("thing", ("mark",))])
+        await gather(stream, is_link("up"))
+        for number in range(1, 6):
+            await small.set("level", float(number))
+        before = await gather(stream, has(LEVEL, 5.0))
+        await link.cut()
+        before += await gather(stream, is_link("down"))
+        for number in range(6, 40):
+            await small.set("level", float(number))
+        await link.restore()
+        after = await gather(stream, has(LEVEL, 39.0), timeout_s=20)
+        for number in range(40, 45):
+            await small.set("level", float(number))
+        after += await gather(stream, has(LEVEL, 44.0))
+    levels = [item.sample.value for item in before + after if isinstance(item, Reading) and item.point == LEVEL]
+    assert levels[levels.index(1.0) :] == [float(number) for number in range(1, 45)]
+    (gap,) = [item for item in after if isinstance(item, LinkEvent) and item.kind == "gap"]
+    assert gap.count == 1
+    assert "1 of 2" in gap.cause
+
+
+async def test_a_history_that_began_anew_with_the_server_does_not_hide_the_gap(tmp_path: Path) -> None:
+    levels = {"level": (0.0, DOUBLE)}
+    async with AsyncExitStack() as plants:
+        small = await plants.enter_async_context(small_plant(levels))
+        port = small.port
+        url = f"opc.tcp://127.0.0.1:{port}"
+        async with adapter(url, small_bindings("level"), tmp_path, namespaces=NAMES) as opened:
+            await small.server.historize_node_data_change(small.server.get_node(small.node("level")), None)
+            stream = opened.observe([LEVEL])
+            await gather(stream, has(LEVEL, 0.0))
+            await small.set("level", 1.0)
+            await gather(stream, has(LEVEL, 1.0))
+            await plants.aclose()
+            await gather(stream, is_link("down"))
+            async with small_plant({"level": (2.0, DOUBLE)}, port=port) as again:
+                await again.server.historize_node_data_change(again.server.get_node(again.node("level")), None)
+                seen = await gather(stream, has(LEVEL, 2.0), timeout_s=20)
+    assert [item.kind for item in seen if isinstance(item, LinkEvent) and item.kind != "down"][:3] == [
+        "up", "restarted", "gap",
+    ]  # fmt: skip

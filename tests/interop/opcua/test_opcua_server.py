@@ -205,6 +205,27 @@ async def test_a_method_calls_the_command_and_gives_its_result(client: Client, s
         await room.call_method(purge.nodeid, ua.Variant("x", ua.VariantType.String))
 
 
+async def test_a_method_can_be_called_by_its_declaration_in_the_type(client: Client) -> None:
+    room = await node_of(client, "room")
+    declared = ua.NodeId(f"{ROOM}/purge", await client.get_namespace_index("dtmi:acme:site"))
+    assert await room.call_method(declared, ua.Variant(5, ua.VariantType.Int32)) == "purged for 5 s"
+
+
+async def test_a_session_cannot_take_over_the_subscription_of_another(client: Client, server: OpcUaServer) -> None:
+    class Handler:
+        def datachange_notification(self, node: object, value: object, data: object) -> None: ...
+
+    subscription = await client.create_subscription(50, Handler())
+    thief = Client(server.url)
+    thief.session_timeout = 60_000
+    async with thief:
+        parameters = ua.TransferSubscriptionsParameters(SubscriptionIds=[subscription.subscription_id, 999_999])
+        own, unknown = await thief.uaclient.transfer_subscriptions(parameters)
+    assert own.StatusCode.name == "BadUserAccessDenied"
+    assert unknown.StatusCode.name == "BadSubscriptionIdInvalid"
+    await subscription.delete()
+
+
 async def test_a_relationship_is_a_reference_for_as_long_as_it_is_there(client: Client, service: LittleService) -> None:
     site, room = await node_of(client, "site"), await node_of(client, "room")
     assert room in await site.get_children(ua.ObjectIds.Organizes)
