@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import stat
 import zipfile
@@ -128,6 +129,11 @@ def _opened(path: Path, limits: Limits) -> Iterator[zipfile.ZipFile]:
             yield archive
     except PermissionError as error:
         raise InputUnreadable(f"{path}: may not be read", action="Change its permissions.") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        # zipfile went to a place that the archive says and does not have
+        raise ArchiveUnsafe(f"{path}: not a sound zip archive: {error}", action=_ASK_AUTHOR) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise ArchiveUnsafe(f"{path}: not a sound zip archive: {error}", action=_ASK_AUTHOR) from error
     except (ValueError, UnicodeError, OverflowError, MemoryError) as error:

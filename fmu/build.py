@@ -23,7 +23,7 @@ FLAGS: Final = ("-O2", "-fPIC", "-shared", "-ffp-contract=off", "-g0", "-s", "-W
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _TIMEOUT_S: Final = 300.0
 _COSIM: Final = Path(__file__).parent / "library" / "cosim"
-_INCLUDES: Final = re.compile(rb'^\s*#\s*include\s*"(cosim[0-9]\.h)"', re.MULTILINE)
+_INCLUDES: Final = re.compile(rb'^\s*#\s*include\s*"cosim\.h"', re.MULTILINE)
 _BUILD_DESCRIPTION: Final = """<?xml version="1.0" encoding="UTF-8"?>
 <fmiBuildDescription fmiVersion="{version}">
   <BuildConfiguration modelIdentifier="{identifier}">
@@ -77,7 +77,7 @@ def build(source: Path, target: Path) -> Path:
         platform = binaries.platform_names(description.major)[0]
         binary = root / binaries.member(description, interface, platform)
         binary.parent.mkdir(parents=True, exist_ok=True)
-        _compile(root / "sources", plan, binary, str(source))
+        _compile(root / "sources", plan, interface.model_identifier, binary)
         packed = Path(scratch) / "packed.fmu"
         _pack(root, packed)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -112,8 +112,9 @@ def _lay_out(source: Path, root: Path, description: Description, interface: Inte
     for file in sorted(source.iterdir()):
         if file.suffix in (".c", ".h"):
             shutil.copyfile(file, sources / file.name)
-            for header in _INCLUDES.findall(file.read_bytes()):
-                shutil.copyfile(_COSIM / header.decode(), sources / header.decode())
+            if _INCLUDES.search(file.read_bytes()):
+                shutil.copyfile(_COSIM / f"cosim{description.major}.h", sources / "cosim.h")
+                shutil.copyfile(_COSIM / "values.h", sources / "values.h")
     for folder in ("resources", "documentation"):
         if (source / folder).is_dir():
             shutil.copytree(source / folder, root / folder)
@@ -171,7 +172,7 @@ def _listed(root: Element, interface: Interface) -> _Plan:
     return _Plan(files=files, standard="gnu11", definitions=definitions, includes=includes)
 
 
-def _compile(sources: Path, plan: _Plan, binary: Path, name: str) -> None:
+def _compile(sources: Path, plan: _Plan, name: str, binary: Path) -> None:
     command = [
         compiler(),
         f"-std={plan.standard}",
@@ -179,6 +180,8 @@ def _compile(sources: Path, plan: _Plan, binary: Path, name: str) -> None:
         # without these two, a FUNCTION_PREFIX of the sources would end up in the names of a shared library
         "-DFMI2_OVERRIDE_FUNCTION_PREFIX",
         "-DFMI3_OVERRIDE_FUNCTION_PREFIX",
+        # FMI 1.0 has it in the name of every function
+        f"-DMODEL_IDENTIFIER={name}",
         *(f"-D{definition}" for definition in plan.definitions),
         "-I.",
         *(f"-I{folder}" for folder in plan.includes),

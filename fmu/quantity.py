@@ -50,7 +50,7 @@ _SYMBOLS: Final[Mapping[str, _Size]] = MappingProxyType(
     }
 )  # fmt: skip
 _NO_PREFIX: Final = frozenset({"1", "%", "rad", "min", "h", "d", "degC", "°C", "degF", "t"})
-_FACTOR: Final = re.compile(r"(?P<symbol>[^\d^*./·\s-]+|1|%)\^?(?P<power>-?\d+)?")
+_FACTOR: Final = re.compile(r"(?P<symbol>[^\d^*./·\s-]+|1|%)(?:\^?(?P<power>-?\d+))?")
 
 
 def in_variable_unit(value: float, unit: str, variable: Variable, description: Description) -> float:
@@ -87,7 +87,7 @@ def in_variable_unit(value: float, unit: str, variable: Variable, description: D
             f"{unit!r} cannot be converted to {variable.unit!r}, the unit of {variable.name!r}",
             action=f"Write a unit of the same kind as {variable.unit!r}.",
         )
-    exact = (Fraction(value) * source.factor + source.offset - target.offset) / target.factor
+    exact = (Fraction(repr(value)) * source.factor + source.offset - target.offset) / target.factor
     return float(exact)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import shutil
 import stat
 import zipfile
 from pathlib import Path
@@ -120,11 +122,7 @@ def test_mutated_archives_give_typed_errors_only(fmus: Path, tmp_path: Path) -> 
             del data[chance.randrange(len(data)) :]
         path = tmp_path / "mutant.fmu"
         path.write_bytes(data)
-        try:
+        with contextlib.suppress(MegatwinError):
             unpack(path, tmp_path / "out")
             read_description(path)
-        except MegatwinError as error:
-            assert error.message or str(error)
-        finally:
-            for file in sorted((tmp_path / "out").rglob("*"), reverse=True):
-                file.rmdir() if file.is_dir() else file.unlink()
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)

@@ -54,7 +54,7 @@ FMI_3 = """<?xml version="1.0"?>
   <CoSimulation modelIdentifier="M"/>
   <TypeDefinitions>
     <Float64Type name="Share" unit="1" min="0" max="1"/>
-    <EnumerationType name="Mode"><Item name="off" value="0"/><Item name="on" value="7" description="runs"/></EnumerationType>
+    <EnumerationType name="Mode"><Item name="off" value="0"/><Item name="on" value="7"/></EnumerationType>
   </TypeDefinitions>
   <ModelVariables>
 {variables}

@@ -23,12 +23,17 @@ def rogue(fmus: Path, mode: int, *, when: float = 2.0, limits: WorkerLimits | No
     return Worker([Part(name="r", fmu=fmus / "Rogue.fmu", start=start, outputs=["out"])], limits=limits)
 
 
+def five_steps(worker: Worker) -> None:
+    for _ in range(5):
+        worker.step(1.0, [])
+
+
 def fails(worker: Worker) -> StepFailed:
     """Steps until it fails; the worker has ended then, and left nothing."""
-    with worker, pytest.raises(StepFailed) as caught:
+    with worker:
         pid, folder = worker.pid, worker._folder
-        for _ in range(5):
-            worker.step(1.0, [])
+        with pytest.raises(StepFailed) as caught:
+            five_steps(worker)
     assert pid is not None
     assert folder is not None
     assert not Path(f"/proc/{pid}").exists()
@@ -101,9 +106,9 @@ def test_several_instances_share_one_worker() -> None:
 
 
 def test_a_value_of_another_type_names_the_variable() -> None:
-    with Worker([Part(name="r", fmu=library_fmu("RoomThermal"), inputs=["heat_load"])]) as worker:
-        with pytest.raises(FmuError, match="heat_load"):
-            worker.step(1.0, ["warm"])
+    parts = [Part(name="r", fmu=library_fmu("RoomThermal"), inputs=["heat_load"])]
+    with Worker(parts) as worker, pytest.raises(FmuError, match="heat_load"):
+        worker.step(1.0, ["warm"])
 
 
 def test_a_variable_that_is_not_there_is_named() -> None:

@@ -18,7 +18,10 @@
 enum { TIME, HEAT_LOAD, COOLING_POWER, T_AMBIENT, T_ROOM, P_FAN, C_ROOM, R_TH, T_START, P_FAN_NOMINAL, T_FAN_ON,
        T_FAN_FULL, REALS };
 
-static void model_start(double *v) {
+#include "cosim.h"
+
+static void model_start(Values *m) {
+    double *v = m->v;
     v[TIME] = 0;
     v[HEAT_LOAD] = 0;
     v[COOLING_POWER] = 0;
@@ -33,12 +36,14 @@ static void model_start(double *v) {
     v[T_FAN_FULL] = 48;
 }
 
-static void model_outputs(double *v) {
+static void model_outputs(Values *m) {
+    double *v = m->v;
     double speed = fmin(fmax((v[T_ROOM] - v[T_FAN_ON]) / (v[T_FAN_FULL] - v[T_FAN_ON]), 0), 1);
     v[P_FAN] = v[P_FAN_NOMINAL] * (speed * speed * speed);
 }
 
-static const char *model_initialise(double *v) {
+static const char *model_initialise(Values *m) {
+    double *v = m->v;
     if (!(v[C_ROOM] > 0)) return "C_room must be greater than 0 J/K";
     if (!(v[R_TH] > 0)) return "R_th must be greater than 0 K/W";
     if (!(v[T_FAN_FULL] > v[T_FAN_ON])) return "T_fan_full must be greater than T_fan_on";
@@ -46,11 +51,10 @@ static const char *model_initialise(double *v) {
     return NULL;
 }
 
-static const char *model_step(double *v, double h) {
+static const char *model_step(Values *m, double h) {
+    double *v = m->v;
     if (!isfinite(v[HEAT_LOAD]) || !isfinite(v[COOLING_POWER]) || !isfinite(v[T_AMBIENT])) return "an input is not finite";
     double end = v[T_AMBIENT] + v[R_TH] * (v[HEAT_LOAD] - v[COOLING_POWER]);
     v[T_ROOM] = end + (v[T_ROOM] - end) * exp(-h / (v[R_TH] * v[C_ROOM]));
     return NULL;
 }
-
-#include "cosim3.h"

@@ -14,7 +14,10 @@
 #define TOKEN "{b7c1f7a4-90b4-4a52-8a0e-1f5d3f0a7702}"
 enum { TIME, INFLOW, VALVE, LEVEL, OUTFLOW, AREA, CONDUCTANCE, HEIGHT, LEVEL_START, REALS };
 
-static void model_start(double *v) {
+#include "cosim.h"
+
+static void model_start(Values *m) {
+    double *v = m->v;
     v[TIME] = 0;
     v[INFLOW] = 0;
     v[VALVE] = 1;
@@ -26,9 +29,13 @@ static void model_start(double *v) {
     v[LEVEL_START] = 1;
 }
 
-static void model_outputs(double *v) { v[OUTFLOW] = v[VALVE] * v[CONDUCTANCE] * v[LEVEL]; }
+static void model_outputs(Values *m) {
+    double *v = m->v;
+    v[OUTFLOW] = v[VALVE] * v[CONDUCTANCE] * v[LEVEL];
+}
 
-static const char *model_initialise(double *v) {
+static const char *model_initialise(Values *m) {
+    double *v = m->v;
     if (!(v[AREA] > 0)) return "area must be greater than 0 m2";
     if (!(v[CONDUCTANCE] >= 0)) return "conductance must not be less than 0 m2/s";
     if (!(v[LEVEL_START] >= 0 && v[LEVEL_START] <= v[HEIGHT])) return "level_start must lie between 0 m and height";
@@ -36,7 +43,8 @@ static const char *model_initialise(double *v) {
     return NULL;
 }
 
-static const char *model_step(double *v, double h) {
+static const char *model_step(Values *m, double h) {
+    double *v = m->v;
     if (!(v[INFLOW] >= 0)) return "inflow must not be less than 0 m3/s";
     if (!(v[VALVE] >= 0 && v[VALVE] <= 1)) return "valve must lie between 0 and 1";
     double k = v[VALVE] * v[CONDUCTANCE] / v[AREA];
@@ -44,5 +52,3 @@ static const char *model_step(double *v, double h) {
     v[LEVEL] = fmin(v[HEIGHT], v[LEVEL] * exp(-k * h) + v[INFLOW] / v[AREA] * grown);
     return NULL;
 }
-
-#include "cosim2.h"

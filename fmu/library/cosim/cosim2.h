@@ -1,30 +1,17 @@
-/* FMI 2.0 co-simulation around a small model; included last by a model.c that defines:
+/* FMI 2.0 co-simulation around a small model; see values.h for what the model defines.
  *
- *   TOKEN                                   the guid of its modelDescription.xml
- *   REALS                                   how many Real variables it has; value references are 0 .. REALS-1,
- *                                           and 0 is time
- *   static void model_start(double *v)      start values of all of them
- *   static const char *model_initialise(double *v)       called when initialization mode is left
- *   static void model_outputs(double *v)    what follows from states, inputs and parameters; called before each get
- *   static const char *model_step(double *v, double h)   advances by h seconds; v[0] is advanced by the caller
- *
- * model_initialise and model_step give NULL, or a static text that says why they cannot; it goes to the log and makes the status
- * fmi2Error. What the modelDescription.xml does not announce answers fmi2Error.
+ * What the modelDescription.xml does not announce answers fmi2Error.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "fmi2Functions.h"
+#include "values.h"
 
 typedef struct {
-    double v[REALS];
+    Values m;
     const fmi2CallbackFunctions *functions;
     char *name;
 } Component;
 
-typedef struct {
-    double v[REALS];
-} State;
+typedef Values State;
 
 static fmi2Status failed(Component *c, const char *why) {
     if (c && c->functions && c->functions->logger)
@@ -42,7 +29,7 @@ fmi2Status fmi2SetDebugLogging(fmi2Component component, fmi2Boolean on, size_t n
 
 fmi2Component fmi2Instantiate(fmi2String instanceName, fmi2Type type, fmi2String guid, fmi2String resourceLocation,
                               const fmi2CallbackFunctions *functions, fmi2Boolean visible, fmi2Boolean loggingOn) {
-    (void)resourceLocation, (void)visible, (void)loggingOn;
+    (void)visible, (void)loggingOn;
     if (type != fmi2CoSimulation || !guid || strcmp(guid, TOKEN)) {
         if (functions && functions->logger)
             functions->logger(functions->componentEnvironment, instanceName, fmi2Error, "logStatusError",
@@ -58,7 +45,11 @@ fmi2Component fmi2Instantiate(fmi2String instanceName, fmi2Type type, fmi2String
     }
     c->name = strcpy(name, instanceName);
     c->functions = functions;
-    model_start(c->v);
+    /* a file URI: what follows file:// is a path on POSIX */
+    if (resourceLocation && !strncmp(resourceLocation, "file://", 7) &&
+        strlen(resourceLocation) < sizeof c->m.resources)
+        sprintf(c->m.resources, "%s/", resourceLocation + 7);
+    model_start(&c->m);
     return c;
 }
 
@@ -70,7 +61,7 @@ void fmi2FreeInstance(fmi2Component component) {
 fmi2Status fmi2SetupExperiment(fmi2Component component, fmi2Boolean toleranceDefined, fmi2Real tolerance,
                                fmi2Real startTime, fmi2Boolean stopTimeDefined, fmi2Real stopTime) {
     (void)toleranceDefined, (void)tolerance, (void)stopTimeDefined, (void)stopTime;
-    ((Component *)component)->v[0] = startTime;
+    ((Component *)component)->m.v[0] = startTime;
     return fmi2OK;
 }
 
@@ -80,7 +71,7 @@ fmi2Status fmi2EnterInitializationMode(fmi2Component component) {
 }
 
 fmi2Status fmi2ExitInitializationMode(fmi2Component component) {
-    const char *why = model_initialise(((Component *)component)->v);
+    const char *why = model_initialise(&((Component *)component)->m);
     return why ? failed(component, why) : fmi2OK;
 }
 
@@ -90,27 +81,49 @@ fmi2Status fmi2Terminate(fmi2Component component) {
 }
 
 fmi2Status fmi2Reset(fmi2Component component) {
-    model_start(((Component *)component)->v);
+    model_start(&((Component *)component)->m);
     return fmi2OK;
 }
 
-fmi2Status fmi2GetReal(fmi2Component component, const fmi2ValueReference references[], size_t n, fmi2Real values[]) {
-    Component *c = component;
-    for (size_t k = 0; k < n; k++) {
-        if (references[k] >= REALS) return failed(c, "no Real variable has this value reference");
+#define REFERENCES const fmi2ValueReference r[], size_t n
+
+#define NUMBER_TYPE(type, at)                                                                          \
+    fmi2Status fmi2Get##type(fmi2Component component, REFERENCES, fmi2##type values[]) {               \
+        Component *c = component;                                                                      \
+        model_outputs(&c->m);                                                                          \
+        for (size_t k = 0; k < n; k++) {                                                               \
+            if (!at(&c->m, r[k])) return failed(c, "no " #type " variable has this value reference");  \
+            values[k] = (fmi2##type)*at(&c->m, r[k]);                                                  \
+        }                                                                                              \
+        return fmi2OK;                                                                                 \
+    }                                                                                                  \
+    fmi2Status fmi2Set##type(fmi2Component component, REFERENCES, const fmi2##type values[]) {         \
+        Component *c = component;                                                                      \
+        for (size_t k = 0; k < n; k++) {                                                               \
+            if (!r[k] || !at(&c->m, r[k])) return failed(c, "no " #type " variable that can be set");  \
+            *at(&c->m, r[k]) = values[k];                                                              \
+        }                                                                                              \
+        return fmi2OK;                                                                                 \
     }
-    model_outputs(c->v);
-    for (size_t k = 0; k < n; k++) values[k] = c->v[references[k]];
+NUMBER_TYPE(Real, real_at)
+NUMBER_TYPE(Integer, integer_at)
+NUMBER_TYPE(Boolean, integer_at)
+
+fmi2Status fmi2GetString(fmi2Component component, REFERENCES, fmi2String values[]) {
+    Component *c = component;
+    model_outputs(&c->m);
+    for (size_t k = 0; k < n; k++) {
+        if (!text_at(&c->m, r[k])) return failed(c, "no String variable has this value reference");
+        values[k] = text_at(&c->m, r[k]);
+    }
     return fmi2OK;
 }
 
-fmi2Status fmi2SetReal(fmi2Component component, const fmi2ValueReference references[], size_t n,
-                       const fmi2Real values[]) {
+fmi2Status fmi2SetString(fmi2Component component, REFERENCES, const fmi2String values[]) {
     Component *c = component;
     for (size_t k = 0; k < n; k++) {
-        if (references[k] == 0 || references[k] >= REALS)
-            return failed(c, "no Real variable that can be set has this value reference");
-        c->v[references[k]] = values[k];
+        const char *why = put_text(&c->m, r[k], values[k]);
+        if (why) return failed(c, why);
     }
     return fmi2OK;
 }
@@ -119,20 +132,20 @@ fmi2Status fmi2DoStep(fmi2Component component, fmi2Real currentCommunicationPoin
                       fmi2Boolean noSetFMUStatePriorToCurrentPoint) {
     (void)noSetFMUStatePriorToCurrentPoint;
     Component *c = component;
-    const char *why = model_step(c->v, communicationStepSize);
+    const char *why = model_step(&c->m, communicationStepSize);
     if (why) return failed(c, why);
-    c->v[0] = currentCommunicationPoint + communicationStepSize;
+    c->m.v[0] = currentCommunicationPoint + communicationStepSize;
     return fmi2OK;
 }
 
 fmi2Status fmi2GetFMUstate(fmi2Component component, fmi2FMUstate *state) {
     if (!*state && !(*state = malloc(sizeof(State)))) return failed(component, "no memory for the state");
-    memcpy(*state, ((Component *)component)->v, sizeof(State));
+    memcpy(*state, &((Component *)component)->m, sizeof(State));
     return fmi2OK;
 }
 
 fmi2Status fmi2SetFMUstate(fmi2Component component, fmi2FMUstate state) {
-    memcpy(((Component *)component)->v, state, sizeof(State));
+    memcpy(&((Component *)component)->m, state, sizeof(State));
     return fmi2OK;
 }
 
@@ -166,16 +179,9 @@ fmi2Status fmi2CancelStep(fmi2Component component) { return failed(component, "a
 
 #define ABSENT(name, ...) \
     fmi2Status name(fmi2Component component, __VA_ARGS__) { return failed(component, #name ": this FMU lacks it"); }
-#define REFERENCES const fmi2ValueReference r[], size_t n
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
-ABSENT(fmi2GetInteger, REFERENCES, fmi2Integer values[])
-ABSENT(fmi2GetBoolean, REFERENCES, fmi2Boolean values[])
-ABSENT(fmi2GetString, REFERENCES, fmi2String values[])
-ABSENT(fmi2SetInteger, REFERENCES, const fmi2Integer values[])
-ABSENT(fmi2SetBoolean, REFERENCES, const fmi2Boolean values[])
-ABSENT(fmi2SetString, REFERENCES, const fmi2String values[])
 ABSENT(fmi2GetDirectionalDerivative, REFERENCES, const fmi2ValueReference known[], size_t nKnown,
        const fmi2Real seed[], fmi2Real sensitivity[])
 ABSENT(fmi2SetRealInputDerivatives, REFERENCES, const fmi2Integer orders[], const fmi2Real values[])

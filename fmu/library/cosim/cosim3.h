@@ -1,30 +1,17 @@
-/* FMI 3.0 co-simulation around a small model; included last by a model.c that defines:
+/* FMI 3.0 co-simulation around a small model; see values.h for what the model defines.
  *
- *   TOKEN                                   the instantiationToken of its modelDescription.xml
- *   REALS                                   how many Float64 variables it has; value references are 0 .. REALS-1,
- *                                           and 0 is the independent variable, time
- *   static void model_start(double *v)      start values of all of them
- *   static const char *model_initialise(double *v)       called when initialization mode is left
- *   static void model_outputs(double *v)    what follows from states, inputs and parameters; called before each get
- *   static const char *model_step(double *v, double h)   advances by h seconds; v[0] is advanced by the caller
- *
- * model_initialise and model_step give NULL, or a static text that says why they cannot; it goes to the log and makes the status
- * fmi3Error. Functions that the modelDescription.xml does not announce answer fmi3Error, as the standard asks.
+ * Functions that the modelDescription.xml does not announce answer fmi3Error, as the standard asks.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "fmi3Functions.h"
+#include "values.h"
 
 typedef struct {
-    double v[REALS];
+    Values m;
     fmi3InstanceEnvironment environment;
     fmi3LogMessageCallback log;
 } Component;
 
-typedef struct {
-    double v[REALS];
-} State;
+typedef Values State;
 
 static fmi3Status failed(Component *c, const char *why) {
     if (c && c->log) c->log(c->environment, fmi3Error, "logStatusError", why);
@@ -44,7 +31,7 @@ fmi3Instance fmi3InstantiateCoSimulation(
     const fmi3ValueReference requiredIntermediateVariables[], size_t nRequiredIntermediateVariables,
     fmi3InstanceEnvironment instanceEnvironment, fmi3LogMessageCallback logMessage,
     fmi3IntermediateUpdateCallback intermediateUpdate) {
-    (void)instanceName, (void)resourcePath, (void)visible, (void)loggingOn, (void)eventModeUsed;
+    (void)instanceName, (void)visible, (void)loggingOn, (void)eventModeUsed;
     (void)earlyReturnAllowed, (void)requiredIntermediateVariables, (void)nRequiredIntermediateVariables;
     (void)intermediateUpdate;
     if (!instantiationToken || strcmp(instantiationToken, TOKEN)) {
@@ -56,7 +43,8 @@ fmi3Instance fmi3InstantiateCoSimulation(
     if (!c) return NULL;
     c->environment = instanceEnvironment;
     c->log = logMessage;
-    model_start(c->v);
+    if (resourcePath && strlen(resourcePath) < sizeof c->m.resources) strcpy(c->m.resources, resourcePath);
+    model_start(&c->m);
     return c;
 }
 
@@ -65,12 +53,12 @@ void fmi3FreeInstance(fmi3Instance instance) { free(instance); }
 fmi3Status fmi3EnterInitializationMode(fmi3Instance instance, fmi3Boolean toleranceDefined, fmi3Float64 tolerance,
                                        fmi3Float64 startTime, fmi3Boolean stopTimeDefined, fmi3Float64 stopTime) {
     (void)toleranceDefined, (void)tolerance, (void)stopTimeDefined, (void)stopTime;
-    ((Component *)instance)->v[0] = startTime;
+    ((Component *)instance)->m.v[0] = startTime;
     return fmi3OK;
 }
 
 fmi3Status fmi3ExitInitializationMode(fmi3Instance instance) {
-    const char *why = model_initialise(((Component *)instance)->v);
+    const char *why = model_initialise(&((Component *)instance)->m);
     return why ? failed(instance, why) : fmi3OK;
 }
 
@@ -80,31 +68,120 @@ fmi3Status fmi3Terminate(fmi3Instance instance) {
 }
 
 fmi3Status fmi3Reset(fmi3Instance instance) {
-    model_start(((Component *)instance)->v);
+    model_start(&((Component *)instance)->m);
     return fmi3OK;
 }
 
-fmi3Status fmi3GetFloat64(fmi3Instance instance, const fmi3ValueReference references[], size_t n,
-                          fmi3Float64 values[], size_t nValues) {
-    Component *c = instance;
-    if (nValues < n) return failed(c, "fewer values than value references");
-    for (size_t k = 0; k < n; k++) {
-        if (references[k] >= REALS) return failed(c, "no Float64 variable has this value reference");
+#define REFERENCES const fmi3ValueReference r[], size_t n
+
+#define REAL_TYPE(type)                                                                                        \
+    fmi3Status fmi3Get##type(fmi3Instance instance, REFERENCES, fmi3##type values[], size_t nValues) {         \
+        Component *c = instance;                                                                               \
+        size_t at = 0;                                                                                         \
+        model_outputs(&c->m);                                                                                  \
+        for (size_t k = 0; k < n; k++) {                                                                       \
+            const double *from = real_at(&c->m, r[k]);                                                         \
+            size_t size = size_of(&c->m, r[k]);                                                                \
+            if (!from || at + size > nValues) return failed(c, "no " #type " variable, or too few values");    \
+            for (size_t e = 0; e < size; e++) values[at++] = (fmi3##type)from[e];                              \
+        }                                                                                                      \
+        return fmi3OK;                                                                                         \
+    }                                                                                                          \
+    fmi3Status fmi3Set##type(fmi3Instance instance, REFERENCES, const fmi3##type values[], size_t nValues) {   \
+        Component *c = instance;                                                                               \
+        size_t at = 0;                                                                                         \
+        for (size_t k = 0; k < n; k++) {                                                                       \
+            double *to = r[k] ? real_at(&c->m, r[k]) : NULL;                                                   \
+            size_t size = size_of(&c->m, r[k]);                                                                \
+            if (!to || at + size > nValues) return failed(c, "no " #type " variable that can be set");         \
+            for (size_t e = 0; e < size; e++) to[e] = values[at++];                                            \
+        }                                                                                                      \
+        return fmi3OK;                                                                                         \
     }
-    model_outputs(c->v);
-    for (size_t k = 0; k < n; k++) values[k] = c->v[references[k]];
+REAL_TYPE(Float64)
+REAL_TYPE(Float32)
+
+/* An unsigned value keeps its bits in the signed place. */
+#define INTEGER_TYPE(type)                                                                                     \
+    fmi3Status fmi3Get##type(fmi3Instance instance, REFERENCES, fmi3##type values[], size_t nValues) {         \
+        Component *c = instance;                                                                               \
+        model_outputs(&c->m);                                                                                  \
+        for (size_t k = 0; k < n; k++) {                                                                       \
+            const int64_t *from = integer_at(&c->m, r[k]);                                                     \
+            if (!from || k >= nValues) return failed(c, "no " #type " variable, or too few values");           \
+            values[k] = (fmi3##type)*from;                                                                     \
+        }                                                                                                      \
+        return fmi3OK;                                                                                         \
+    }                                                                                                          \
+    fmi3Status fmi3Set##type(fmi3Instance instance, REFERENCES, const fmi3##type values[], size_t nValues) {   \
+        Component *c = instance;                                                                               \
+        for (size_t k = 0; k < n; k++) {                                                                       \
+            int64_t *to = integer_at(&c->m, r[k]);                                                             \
+            if (!to || k >= nValues) return failed(c, "no " #type " variable that can be set");                \
+            *to = (int64_t)values[k];                                                                          \
+        }                                                                                                      \
+        return fmi3OK;                                                                                         \
+    }
+INTEGER_TYPE(Int8)
+INTEGER_TYPE(UInt8)
+INTEGER_TYPE(Int16)
+INTEGER_TYPE(UInt16)
+INTEGER_TYPE(Int32)
+INTEGER_TYPE(UInt32)
+INTEGER_TYPE(Int64)
+INTEGER_TYPE(UInt64)
+INTEGER_TYPE(Boolean)
+
+fmi3Status fmi3GetString(fmi3Instance instance, REFERENCES, fmi3String values[], size_t nValues) {
+    Component *c = instance;
+    model_outputs(&c->m);
+    for (size_t k = 0; k < n; k++) {
+        if (k >= nValues || !text_at(&c->m, r[k])) return failed(c, "no String variable has this value reference");
+        values[k] = text_at(&c->m, r[k]);
+    }
     return fmi3OK;
 }
 
-fmi3Status fmi3SetFloat64(fmi3Instance instance, const fmi3ValueReference references[], size_t n,
-                          const fmi3Float64 values[], size_t nValues) {
+fmi3Status fmi3SetString(fmi3Instance instance, REFERENCES, const fmi3String values[], size_t nValues) {
     Component *c = instance;
-    if (nValues < n) return failed(c, "fewer values than value references");
-    for (size_t k = 0; k < n; k++) {
-        if (references[k] == 0 || references[k] >= REALS)
-            return failed(c, "no Float64 variable that can be set has this value reference");
-        c->v[references[k]] = values[k];
+    for (size_t k = 0; k < n && k < nValues; k++) {
+        const char *why = put_text(&c->m, r[k], values[k]);
+        if (why) return failed(c, why);
     }
+    return fmi3OK;
+}
+
+fmi3Status fmi3GetBinary(fmi3Instance instance, REFERENCES, size_t sizes[], fmi3Binary values[], size_t nValues) {
+    Component *c = instance;
+    model_outputs(&c->m);
+    for (size_t k = 0; k < n; k++) {
+        if (k >= nValues || r[k] < FIRST_BLOB || r[k] >= FIRST_BLOB + BLOBS)
+            return failed(c, "no Binary variable has this value reference");
+        sizes[k] = c->m.b[r[k] - FIRST_BLOB].size;
+        values[k] = c->m.b[r[k] - FIRST_BLOB].bytes;
+    }
+    return fmi3OK;
+}
+
+fmi3Status fmi3SetBinary(fmi3Instance instance, REFERENCES, const size_t sizes[], const fmi3Binary values[],
+                         size_t nValues) {
+    Component *c = instance;
+    for (size_t k = 0; k < n; k++) {
+        if (k >= nValues || r[k] < FIRST_BLOB || r[k] >= FIRST_BLOB + BLOBS || sizes[k] > TEXT_BYTES)
+            return failed(c, "no Binary variable has this value reference, or the value is too long");
+        c->m.b[r[k] - FIRST_BLOB].size = sizes[k];
+        memcpy(c->m.b[r[k] - FIRST_BLOB].bytes, values[k], sizes[k]);
+    }
+    return fmi3OK;
+}
+
+fmi3Status fmi3EnterConfigurationMode(fmi3Instance instance) {
+    (void)instance;
+    return fmi3OK;
+}
+
+fmi3Status fmi3ExitConfigurationMode(fmi3Instance instance) {
+    (void)instance;
     return fmi3OK;
 }
 
@@ -115,20 +192,20 @@ fmi3Status fmi3DoStep(fmi3Instance instance, fmi3Float64 currentCommunicationPoi
     Component *c = instance;
     *eventHandlingNeeded = *terminateSimulation = *earlyReturn = fmi3False;
     *lastSuccessfulTime = currentCommunicationPoint;
-    const char *why = model_step(c->v, communicationStepSize);
+    const char *why = model_step(&c->m, communicationStepSize);
     if (why) return failed(c, why);
-    c->v[0] = *lastSuccessfulTime = currentCommunicationPoint + communicationStepSize;
+    c->m.v[0] = *lastSuccessfulTime = currentCommunicationPoint + communicationStepSize;
     return fmi3OK;
 }
 
 fmi3Status fmi3GetFMUState(fmi3Instance instance, fmi3FMUState *state) {
     if (!*state && !(*state = malloc(sizeof(State)))) return failed(instance, "no memory for the state");
-    memcpy(*state, ((Component *)instance)->v, sizeof(State));
+    memcpy(*state, &((Component *)instance)->m, sizeof(State));
     return fmi3OK;
 }
 
 fmi3Status fmi3SetFMUState(fmi3Instance instance, fmi3FMUState state) {
-    memcpy(((Component *)instance)->v, state, sizeof(State));
+    memcpy(&((Component *)instance)->m, state, sizeof(State));
     return fmi3OK;
 }
 
@@ -179,26 +256,9 @@ fmi3Instance fmi3InstantiateScheduledExecution(fmi3String instanceName, fmi3Stri
 
 #define ABSENT(name, ...) \
     fmi3Status name(fmi3Instance instance, ##__VA_ARGS__) { return failed(instance, #name ": this FMU lacks it"); }
-#define REFERENCES const fmi3ValueReference r[], size_t n
-#define ABSENT_TYPE(type)                                                       \
-    ABSENT(fmi3Get##type, REFERENCES, fmi3##type values[], size_t nValues)      \
-    ABSENT(fmi3Set##type, REFERENCES, const fmi3##type values[], size_t nValues)
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
-ABSENT_TYPE(Float32)
-ABSENT_TYPE(Int8)
-ABSENT_TYPE(UInt8)
-ABSENT_TYPE(Int16)
-ABSENT_TYPE(UInt16)
-ABSENT_TYPE(Int32)
-ABSENT_TYPE(UInt32)
-ABSENT_TYPE(Int64)
-ABSENT_TYPE(UInt64)
-ABSENT_TYPE(Boolean)
-ABSENT_TYPE(String)
-ABSENT(fmi3GetBinary, REFERENCES, size_t sizes[], fmi3Binary values[], size_t nValues)
-ABSENT(fmi3SetBinary, REFERENCES, const size_t sizes[], const fmi3Binary values[], size_t nValues)
 ABSENT(fmi3GetClock, REFERENCES, fmi3Clock values[])
 ABSENT(fmi3SetClock, REFERENCES, const fmi3Clock values[])
 ABSENT(fmi3GetNumberOfVariableDependencies, fmi3ValueReference r, size_t *n)
@@ -208,8 +268,6 @@ ABSENT(fmi3GetDirectionalDerivative, REFERENCES, const fmi3ValueReference knowns
        const fmi3Float64 seed[], size_t nSeed, fmi3Float64 sensitivity[], size_t nSensitivity)
 ABSENT(fmi3GetAdjointDerivative, REFERENCES, const fmi3ValueReference knowns[], size_t nKnowns,
        const fmi3Float64 seed[], size_t nSeed, fmi3Float64 sensitivity[], size_t nSensitivity)
-ABSENT(fmi3EnterConfigurationMode)
-ABSENT(fmi3ExitConfigurationMode)
 ABSENT(fmi3GetIntervalDecimal, REFERENCES, fmi3Float64 intervals[], fmi3IntervalQualifier qualifiers[])
 ABSENT(fmi3GetIntervalFraction, REFERENCES, fmi3UInt64 counters[], fmi3UInt64 resolutions[],
        fmi3IntervalQualifier qualifiers[])

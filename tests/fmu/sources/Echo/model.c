@@ -4,21 +4,23 @@
 #define TOKEN "{echo}"
 enum { TIME, LEVEL, GOAL, FEED, REALS };
 
-static void model_start(double *v) {
+#include "cosim.h"
+
+static void model_start(Values *m) {
+    double *v = m->v;
     for (int k = 0; k < REALS; k++) v[k] = 0;
 }
 
-static void model_outputs(double *v) { (void)v; }
+static void model_outputs(Values *m) { (void)m; }
 
-static const char *model_initialise(double *v) {
-    (void)v;
+static const char *model_initialise(Values *m) {
+    (void)m;
     return NULL;
 }
 
-static const char *model_step(double *v, double h) {
+static const char *model_step(Values *m, double h) {
+    double *v = m->v;
     (void)h;
     v[LEVEL] = v[FEED];
     return NULL;
 }
-
-#include "cosim3.h"

@@ -8,15 +8,19 @@
 #define TOKEN "{rogue}"
 enum { TIME, MODE, WHEN, OUT, REALS };
 
-static void model_start(double *v) {
+#include "cosim.h"
+
+static void model_start(Values *m) {
+    double *v = m->v;
     v[TIME] = v[MODE] = v[WHEN] = v[OUT] = 0;
 }
 
-static void model_outputs(double *v) { (void)v; }
+static void model_outputs(Values *m) { (void)m; }
 
-static const char *model_initialise(double *v) { return v[MODE] == 9 ? "mode 9 refuses to start" : NULL; }
+static const char *model_initialise(Values *m) { return m->v[MODE] == 9 ? "mode 9 refuses to start" : NULL; }
 
-static const char *model_step(double *v, double h) {
+static const char *model_step(Values *m, double h) {
+    double *v = m->v;
     v[OUT] += h;
     if (v[TIME] < v[WHEN]) return NULL;
     switch ((int)v[MODE]) {
@@ -49,5 +53,3 @@ static const char *model_step(double *v, double h) {
     }
     return NULL;
 }
-
-#include "cosim3.h"

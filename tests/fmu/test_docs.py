@@ -1,0 +1,26 @@
+"""The page about FMUs says what is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from fmu.shipped import library_names
+from interop.simulate.settings import FmuSettings
+
+PAGE = (Path(__file__).parents[2] / "docs" / "fmu.md").read_text(encoding="utf-8")
+
+
+def test_the_python_on_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    exec(compile(code, "docs/fmu.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines()[0] == "degC"
+
+
+def test_every_setting_and_every_shipped_fmu_is_on_the_page() -> None:
+    for name, setting in FmuSettings.model_fields.items():
+        assert f"| `{setting.alias or name}` |" in PAGE
+    for name in library_names():
+        assert f"| `{name}` |" in PAGE
