@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from dtdl.dtmi import Dtmi
     from dtdl.elements import Element, Interface, Model
     from dtdl.parser import check, parse
-    from dtdl.units import Unit, convertible, converter, parse_unit, unit
+    from dtdl.units import Unit, converter, convertible, parse_unit, unit
 
 _HOMES = {
     "Diagnostic": "dtdl.diagnostic",
@@ -55,7 +55,7 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415 - so that importing dtdl costs nothing
+    from importlib import import_module
 
     value = getattr(import_module(home), name)
     globals()[name] = value

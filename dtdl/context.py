@@ -21,7 +21,7 @@ _TERM: Final = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=][@A-Za-z0-9\-._~!$&'()*+,
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]*\Z")
 
 
-class ContextRefused(Exception):  # noqa: N818 - it carries one finding to the element that has the @context
+class ContextRefused(Exception):
     """The ``@context`` is not acceptable.
 
     Args:
@@ -145,6 +145,7 @@ class Context:
         length = bound(active.id_length, self.limit)
         return (length is None or len(dtmi) <= length) and active.id_match.match(dtmi) is not None
 
+    @cached_property
     def reserved(self) -> tuple[str, ...]:
         """Gives the prefixes of DTMIs that no user may define, as the active contexts list them."""
         known = self.metamodel.reserved
@@ -250,9 +251,7 @@ class _Reader:
             version = self.metamodel.implicit.get(text) if isinstance(text, str) else None
             if version is None:
                 break
-            table = self.affiliate(
-                self.position, version, allow=self.parent.options.allow_undefined == "always"
-            )
+            table = self.affiliate(self.position, version, allow=self.parent.options.allow_undefined == "always")
             if table is not None:
                 found[table.id.split(";")[0]] = table
             self.position += 1
@@ -301,7 +300,7 @@ class _Reader:
         if highest is not None and dtmi.major > highest:
             self.refuse("disallowedContextVersion", index, restriction=str(highest))
         self.language = self.metamodel.language(dtmi.major)
-        self.check_version(index, text.split("#")[0], self.language.version)
+        self.check_version(index, text.split("#", maxsplit=1)[0], self.language.version)
         return dtmi.fragment != "#limitless"
 
     def check_version(self, index: int, text: str, version: int) -> None:

@@ -42,7 +42,7 @@ def values_of(value: Json) -> Sequence[Json]:
     """Gives the values of a property: one, or those of an array with nested arrays flattened."""
     if type(value) is not list:
         return (value,)
-    if not any(type(item) is list for item in value):
+    if list not in map(type, value):
         return value
     flat: list[Json] = []
     for item in value:

@@ -11,7 +11,7 @@ from dtdl.diagnostic import Diagnostic, Severity
 from dtdl.elements import Model
 from dtdl.errors import ModelInvalid
 from dtdl.metamodel import metamodel
-from dtdl.parser.finish import model_of
+from dtdl.parser.making import model_of
 from dtdl.parser.linking import link
 from dtdl.parser.reading import Reader
 from dtdl.parser.session import Session
@@ -101,8 +101,8 @@ class _Parse:
             elif reference.text is not None and not reference.text.startswith("dtmi:"):
                 session.report(
                     "badType",
-                    reference.spot.prop(),
-                    reference.spot.value(reference.index),
+                    reference.owner.spot(reference.rule.name),
+                    reference.value_site(),
                     primary=reference.owner.id,
                     property=reference.rule.name,
                     secondary=target,
@@ -111,8 +111,8 @@ class _Parse:
             elif session.metamodel.is_reserved(target):
                 session.report(
                     "undefinedReservedId",
-                    reference.spot.prop(),
-                    reference.spot.value(reference.index),
+                    reference.owner.spot(reference.rule.name),
+                    reference.value_site(),
                     primary=reference.owner.id,
                     property=reference.rule.name,
                     secondary=target,
@@ -126,7 +126,7 @@ class _Parse:
             for reference in references:
                 self.session.report(
                     "unresolved",
-                    reference.spot.value(reference.index),
+                    reference.value_site(),
                     primary=reference.owner.id,
                     property=reference.rule.name,
                     value=dtmi,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from dtdl.metamodel import PropertyRule, bound
@@ -58,9 +59,7 @@ class _Kind:
 _KINDS: Final = {
     "string": _Kind("string", "string", lambda v: isinstance(v, str), "String"),
     "integer": _Kind("integer", "integer", is_integer, "Integer"),
-    "decimal": _Kind(
-        "numeric", "decimal", lambda v: isinstance(v, int | float) and not isinstance(v, bool), "Numeric"
-    ),
+    "decimal": _Kind("numeric", "decimal", lambda v: isinstance(v, int | float) and not isinstance(v, bool), "Numeric"),
     "boolean": _Kind("boolean", "boolean", lambda v: isinstance(v, bool), "Boolean"),
     "duration": _Kind("duration", "duration", lambda v: isinstance(v, str), "String"),
 }
@@ -189,7 +188,9 @@ class Values:
         if both and least == most and value != least:
             self.report("valueNotExact", site, value=text, restriction=str(least))
         elif least is not None and value < least:
-            self.report("valueBelowRange" if both else "valueBelowMin", site, value=text, restriction=both or str(least))
+            self.report(
+                "valueBelowRange" if both else "valueBelowMin", site, value=text, restriction=both or str(least)
+            )
         elif most is not None and value > most:
             self.report("valueAboveRange" if both else "valueAboveMax", site, value=text, restriction=both or str(most))
 
@@ -260,7 +261,7 @@ class Values:
             return self.language_map(raw)
         if type(raw) is str:
             self.text(raw, self.spot.value(0), "langStringValue")
-            return {self.rule.table.get("language", "en"): raw}
+            return {self.rule.language: raw}
         return self.tagged(values_of(raw))
 
     def language_map(self, node: dict[str, Json]) -> dict[str, str]:
@@ -296,7 +297,7 @@ class Values:
         places: dict[str, int] = {}
         for index, value in enumerate(values):
             site = self.spot.value(index)
-            code = self.rule.table.get("language", "en")
+            code = self.rule.language
             text: str | None = None
             if isinstance(value, str):
                 text = value
@@ -341,7 +342,11 @@ class Values:
     def tagged_extras(self, node: Mapping[str, Json]) -> None:
         """Reports what has no place in a language-tagged string."""
         document = self.spot.document
-        rules = {"@context": "langStringElementContext", "@id": "langStringElementId", "@graph": "langStringElementGraph"}
+        rules = {
+            "@context": "langStringElementContext",
+            "@id": "langStringElementId",
+            "@graph": "langStringElementGraph",
+        }
         strict = self.record.context.active.restricts_keywords
         if strict:
             rules["@type"] = "langStringElementType"
@@ -356,7 +361,7 @@ class Values:
                 self.report("langStringElementInvalidProp", Site(document, node, "key", key), value=key)
 
 
-class _Reported(Exception):  # noqa: N818 - control flow inside this module
+class _Reported(Exception):
     """The value is wrong and that was said."""
 
 
@@ -365,11 +370,34 @@ def utf16(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
 
 
-def read(session: Session, record: Record, rule: PropertyRule, spot: Spot, raw: Json) -> Json:
+def quick(rule: PropertyRule, raw: Json, limit: str) -> Json:
+    """Gives the value of a literal without any fault, the usual case, without more ado; None when it needs a look."""
+    kind = rule.kind
+    longest = rule.longest if not limit else bound(rule.length, limit)
+    if type(raw) is str:
+        if longest is not None and (len(raw) > longest or not raw.isascii()):
+            return None
+        if kind == "string":
+            return raw if rule.match is None or rule.match.match(raw) else None
+        return {rule.language: raw} if kind == "langString" else None
+    if type(raw) is dict and kind == "langString":
+        for code, text in raw.items():
+            if type(text) is not str or len(text) > (longest or 0) or not text.isascii() or not _is_language(code):
+                return None
+        return raw
+    return raw if kind == "boolean" and type(raw) is bool else None
+
+
+@lru_cache(maxsize=1024)
+def _is_language(code: str) -> bool:
+    return _LANGUAGE.match(code) is not None
+
+
+def read(session: Session, record: Record, rule: PropertyRule, raw: Json) -> Json:
     """Reads the value of a property that holds no element; None when it has none or after a finding."""
     if rule.kind == "JSON":
         return dict(raw) if isinstance(raw, Pairs) else raw
-    values = Values(session, record, rule, spot)
+    values = Values(session, record, rule, record.where(rule.name))
     if rule.kind == "langString":
         return values.texts(raw)
     if rule.kind == "literal":

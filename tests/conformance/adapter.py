@@ -61,7 +61,9 @@ def renamed(found: Diagnostic) -> dict[str, Any] | str:
     if found.rule.endswith(":unresolved"):
         return f"unresolved:{found.value}"
     fields = {theirs: getattr(found, ours) for ours, theirs in NAMES.items()}
-    return {"ValidationID": found.rule} | fields | place("Primary", found.location) | place("Secondary", found.secondary)
+    return (
+        {"ValidationID": found.rule} | fields | place("Primary", found.location) | place("Secondary", found.secondary)
+    )
 
 
 def validate(texts: list[str], options: dict[str, Any]) -> list[dict[str, Any] | str]:
