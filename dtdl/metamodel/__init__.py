@@ -114,7 +114,7 @@ class ClassRule:
         usual: By term, those that call for no advice.
         unique: Properties whose elements must differ in some value, or are limited in number.
         listed: Properties that only some standard elements may stand in.
-        required: Properties that a document must write.
+        required, needed: Properties that a document must write, and their terms.
         extensible: Classes that supplemental types of that kind stand for, such as ``Unit``.
         ancestors: Names of the classes that it is.
         partition: Whether it is a partition, as an Interface is.
@@ -128,6 +128,7 @@ class ClassRule:
         "kinds",
         "listed",
         "name",
+        "needed",
         "partition",
         "properties",
         "required",
@@ -160,6 +161,7 @@ class ClassRule:
         self.unique = tuple(r for r in objects if r.plural and (r.max or ("unique" in r.table and r.key is None)))
         self.listed = tuple(r for r in objects if not r.plural and "uris" in r.table)
         self.required = tuple(rule for rule in rules if rule.min > 0)
+        self.needed = frozenset(rule.name for rule in self.required)
 
 
 class TypeRule:

@@ -17,7 +17,7 @@ def link(session: Session) -> None:
         target = records.get(reference.target)
         if target is None or target.document is NOWHERE:
             target = records.get(resolve(reference.target)) or target
-        if target is not None and _fits(session, reference, target):
+        if target is not None and (reference.text is None or _fits(session, reference, target)):
             _put(session, reference, target)
     for record in records.values():
         if record.rule.partition and record.own_contents is None:
@@ -25,8 +25,8 @@ def link(session: Session) -> None:
 
 
 def _fits(session: Session, reference: Reference, target: Record) -> bool:
-    """Checks the partition, class, version and parent of what is referred to; gives whether to go on."""
-    owner, rule = reference.owner, reference.rule
+    """Checks the partition, class, version and parent of what is named; gives whether to go on."""
+    owner, rule, expected = reference.owner, reference.rule, reference.expected
     if target.defined_in is not None and not target.rule.partition and target.defined_in != owner.partition:
         session.report(
             "crossPartitionReference",
@@ -36,17 +36,17 @@ def _fits(session: Session, reference: Reference, target: Record) -> bool:
             restriction=owner.partition,
             **_fields(reference),
         )
-    if reference.expected is not None and target.kind not in reference.expected.kinds:
+    if expected is not None and target.kind not in expected.kinds:
         session.report(
             "badType",
             owner.spot(rule.name),
             reference.value_site(),
             value=target.kind,
-            _expected=reference.expected.name,
+            _expected=expected.name,
             **_fields(reference),
         )
         return False
-    if reference.text is not None:
+    if rule.versions is not None and target.version not in rule.versions or rule.supplemental:
         _named(session, reference, target)
     return True
 

@@ -89,7 +89,8 @@ class Reader:
             if len(node) == 1 and "@id" in node:
                 only_id(self.session, record, place, position)
                 return None
-            self.version(record, place)
+            if context is not outer:
+                self.version(record, place)
             record.id = identify(self.session, record, place)
             if record.id in self.session.records:
                 again(self.session, record, place)
@@ -146,7 +147,8 @@ class Reader:
         for key, raw in entries(node):
             rule = rules.get(key)
             if rule is None or key in given:
-                self.unusual(record, place, key, raw, occurrences)
+                if key not in _ELEMENT_KEYWORDS:
+                    self.unusual(record, place, key, raw, occurrences)
                 continue
             given[key] = key
             if rule.kind == "object":
@@ -157,15 +159,15 @@ class Reader:
                 value = values.read(self.session, record, rule, raw)
             if value is not None:
                 stored[key] = value
-        self.required(record)
+        if record.types or not record.rule.needed <= given.keys():
+            self.required(record)
 
     def unusual(
         self, record: Record, place: Place, key: str, raw: Json, occurrences: dict[str, int]
     ) -> None:
         """Reads a keyword, or a property that is not simply a term of the class."""
         if key[:1] == "@":
-            if key not in _ELEMENT_KEYWORDS:
-                self.keyword(record, place, key)
+            self.keyword(record, place, key)
             return
         occurrence = occurrences[key] = occurrences.get(key, int(key in record.given) - 1) + 1
         spot = Spot(record.document, record.node, key, occurrence)

@@ -44,7 +44,7 @@ def classify(session: Session, record: Record, place: Place) -> None:
         expected = active.classes.get(expected.name, expected)
     text = record.node.get("@type")
     kind = expected.written.get(text) if type(text) is str else None
-    if kind is not None and kind is text:
+    if kind is not None and kind == text:
         record.kind, record.rule = kind, active.classes[kind]
     else:
         _Types(session, record, place, expected).read()

@@ -22,7 +22,8 @@ def check(session: Session) -> None:
     if siblings.check_values(session, own) or inherit(session, own):
         return
     for record in own:
-        properties(session, record)
+        if record.rule.unique or record.rule.listed or record.types:
+            properties(session, record)
     descendants(session, own)
     siblings.check(session, own)
 
@@ -54,7 +55,7 @@ def inherit(session: Session, own: Sequence[Record]) -> bool:
             closure[parent.id] = parent
             closure |= closures.get(parent.id, {})
         for name in control["import"]:
-            for ancestor in closure.values():
+            for ancestor in (a for a in closure.values() if a.own_contents):
                 import_from(session, record, ancestor, name, control["properties"])
     return len(session.findings) > before
 
@@ -103,6 +104,8 @@ def narrow(names: Sequence[str]) -> Edges:
     wanted = frozenset(names)
 
     def edges(record: Record) -> list[tuple[int, Record]]:
+        if not record.links:
+            return []
         return [(1, item) for name in record.links if name in wanted for item in record.linked(name)]
 
     return edges
@@ -113,9 +116,11 @@ def wide(names: Sequence[str]) -> Edges:
     wanted = frozenset(names)
 
     def edges(record: Record) -> list[tuple[int, Record]]:
-        if not record.links:
+        links = record.links
+        if not links:
             return []
-        return [(int(name in wanted), item) for name in record.rule.by_name for item in record.linked(name)]
+        names = links if len(links) == 1 else [name for name in record.rule.by_name if name in links]
+        return [(int(name in wanted), item) for name in names for item in record.linked(name)]
 
     return edges
 
