@@ -45,17 +45,21 @@ def _segment(session: Session, record: Record, place: Place, name: str) -> str:
     if key not in node:
         session.quit("missingDtmiSegPropertyValue", site, **fields)
     found = values_of(node[key])
-    value = found[0] if len(found) == 1 else None
+    segment = _segment_text(found[0]) if len(found) == 1 else None
+    if segment is None:
+        session.quit("dtmiSegPropertyNotStringOrNumber", site, Site(record.document, node, "key", key), **fields)
+    return segment
+
+
+def _segment_text(value: Json) -> str | None:
+    """Gives the text of a string or number, plain or as a value object."""
     if isinstance(value, dict):
         value = value.get("@value")
     if isinstance(value, str):
         return value
     if values.is_integer(value):
         return str(int(value))
-    if isinstance(value, float):
-        return str(value).replace(".", "_")
-    second = Site(record.document, node, "key", key)
-    session.quit("dtmiSegPropertyNotStringOrNumber", site, second, **fields)
+    return str(value).replace(".", "_") if isinstance(value, float) else None
 
 
 def _written(session: Session, record: Record, place: Place) -> str:

@@ -46,7 +46,7 @@ def _fits(session: Session, reference: Reference, target: Record) -> bool:
             **_fields(reference),
         )
         return False
-    if rule.versions is not None and target.version not in rule.versions or rule.supplemental:
+    if (rule.versions is not None and target.version not in rule.versions) or rule.supplemental:
         _named(session, reference, target)
     return True
 
@@ -66,9 +66,7 @@ def _named(session: Session, reference: Reference, target: Record) -> None:
     parent = rule.table.get("child_of")
     if parent is not None and target.child_of != parent:
         relation = f"child of {target.child_of}" if target.child_of else "top-level element"
-        session.report(
-            "wrongParent", owner.spot(rule.name), value=relation, restriction=parent, **_fields(reference)
-        )
+        session.report("wrongParent", owner.spot(rule.name), value=relation, restriction=parent, **_fields(reference))
 
 
 def _fields(reference: Reference) -> dict[str, str | None]:

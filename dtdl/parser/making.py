@@ -12,7 +12,6 @@ from dtdl.parser.session import NOWHERE, Record, Session
 from dtdl.source import Site
 
 
-
 def _setter(name: str) -> Callable[[Element, Any], None]:
     """Gives what sets one slot of a frozen Element: far faster than its constructor, which asks for every name."""
     setter: Callable[[Element, Any], None] = getattr(Element, name).__set__
@@ -29,6 +28,7 @@ _COTYPES: Final = _setter("cotypes")
 _UNDEFINED_TYPES: Final = _setter("undefined_types")
 _UNDEFINED: Final = _setter("undefined_properties")
 _GIVEN: Final = _setter("given")
+_CONTEXTS: Final = _setter("contexts")
 _LOCATION: Final = _setter("_location")
 
 
@@ -74,8 +74,13 @@ def element_of(record: Record) -> Element:
     _UNDEFINED_TYPES(made, record.undefined_types)
     _UNDEFINED(made, MappingProxyType(record.undefined) if record.undefined else EMPTY)
     _GIVEN(made, tuple(record.given))
+    _CONTEXTS(made, _contexts(record.node["@context"]) if "@context" in record.node else ())
     _LOCATION(made, None if record.document is NOWHERE else Whereabouts(record))
     return made
+
+
+def _contexts(raw: Any) -> tuple[str, ...]:
+    return tuple(part for part in (raw if isinstance(raw, list) else [raw]) if isinstance(part, str))
 
 
 def seal(record: Record) -> None:

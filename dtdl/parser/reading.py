@@ -162,9 +162,7 @@ class Reader:
         if record.types or not record.rule.needed <= given.keys():
             self.required(record)
 
-    def unusual(
-        self, record: Record, place: Place, key: str, raw: Json, occurrences: dict[str, int]
-    ) -> None:
+    def unusual(self, record: Record, place: Place, key: str, raw: Json, occurrences: dict[str, int]) -> None:
         """Reads a keyword, or a property that is not simply a term of the class."""
         if key[:1] == "@":
             self.keyword(record, place, key)

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from dtdl.metamodel import PropertyRule, bound
 from dtdl.parser.session import Record, Session, Spot
@@ -34,7 +34,7 @@ def shown(value: Json) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def is_integer(value: Json) -> bool:
+def is_integer(value: Json) -> TypeGuard[int | float]:
     """Whether a JSON number is a whole one of 32 bits."""
     return (
         isinstance(value, int | float)

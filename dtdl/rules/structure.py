@@ -9,7 +9,6 @@ from dtdl.metamodel import PropertyRule, bound
 from dtdl.parser.session import NOWHERE, Record, Session
 from dtdl.rules import siblings
 from dtdl.rules.instances import violations
-from dtdl.source import Site
 
 Json = Any
 Edges = Callable[[Record], Sequence[tuple[int, Record]]]
@@ -305,9 +304,7 @@ def _count_below(root: Record, edges: Edges, counts: dict[str, int]) -> list[Rec
     return recursive
 
 
-def exclude(
-    session: Session, root: Record, control: Mapping[str, Json], found: dict[str, Record | None]
-) -> None:
+def exclude(session: Session, root: Record, control: Mapping[str, Json], found: dict[str, Record | None]) -> None:
     """Refuses elements of one class below another, such as a Component below a Component."""
     child = excluded_below(root, control, found)
     if child is not None:
