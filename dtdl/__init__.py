@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dtdl.compiler.build import Types, compile  # noqa: A004 - read as dtdl.compile
+    from dtdl.compiler.build import Types, compile  # noqa: A004 - the public name of what it does
     from dtdl.diagnostic import Diagnostic, Location, Severity
     from dtdl.dtmi import Dtmi
     from dtdl.elements import Element, Interface, Model
     from dtdl.parser import check, parse
+    from dtdl.printer import dump, dumps, equal
     from dtdl.units import Unit, converter, convertible, parse_unit, unit
 
 _HOMES = {
@@ -26,6 +28,9 @@ _HOMES = {
     "compile": "dtdl.compiler.build",
     "converter": "dtdl.units",
     "convertible": "dtdl.units",
+    "dump": "dtdl.printer",
+    "dumps": "dtdl.printer",
+    "equal": "dtdl.printer",
     "parse": "dtdl.parser",
     "parse_unit": "dtdl.units",
     "unit": "dtdl.units",
@@ -45,6 +50,9 @@ __all__ = [
     "compile",
     "converter",
     "convertible",
+    "dump",
+    "dumps",
+    "equal",
     "parse",
     "parse_unit",
     "unit",
@@ -55,8 +63,6 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415 - so that importing dtdl costs nothing
-
     value = getattr(import_module(home), name)
     globals()[name] = value
     return value

@@ -30,7 +30,7 @@ class ContextRefused(Exception):
         fields: Structured fields of the finding.
     """
 
-    def __init__(self, rule: str, site: Site, **fields: str) -> None:
+    def __init__(self, rule: str, site: Site, **fields: str | None) -> None:
         super().__init__(rule)
         self.rule = rule
         self.site = site
@@ -145,6 +145,7 @@ class Context:
         length = bound(active.id_length, self.limit)
         return (length is None or len(dtmi) <= length) and active.id_match.match(dtmi) is not None
 
+    @cached_property
     def reserved(self) -> tuple[str, ...]:
         """Gives the prefixes of DTMIs that no user may define, as the active contexts list them."""
         known = self.metamodel.reserved
@@ -198,7 +199,7 @@ class _Reader:
     def place(self, index: int) -> Site:
         return Site(self.document, self.node, "value", "@context", index)
 
-    def refuse(self, rule: str, index: int, **fields: str) -> NoReturn:
+    def refuse(self, rule: str, index: int, **fields: str | None) -> NoReturn:
         if "value" in fields or isinstance(self.components[index], str):
             fields.setdefault("value", str(self.components[index]))
         raise ContextRefused(rule, self.place(index), **fields)
@@ -385,8 +386,7 @@ class _Reader:
         return found
 
     def definition(self, index: int, term: str, value: Json) -> str | None:
-        node = self.components[index]
-        site = Site(self.document, node, "key", term)
+        site = Site(self.document, self.components[index], "key", term)
         problem = self.term_problem(term)
         if problem:
             raise ContextRefused(problem, site, property=term)
@@ -396,19 +396,20 @@ class _Reader:
             value = value["@id"]
             if not isinstance(value, str):
                 raise ContextRefused("termDefinitionIdPropertyNotString", site)
-        if value is None:
-            return None
-        if not isinstance(value, str):
+        if value is not None and not isinstance(value, str):
             raise ContextRefused("termDefinitionNotStringOrObject", site)
-        if value.endswith((":", "/")):
-            return value
-        assert self.language is not None
-        if value.startswith("dtmi:"):
-            if self.language.id_match.match(value) is None:
-                raise ContextRefused("localTermDefinitionInvalidDtmi", site, property=term, value=value)
-        elif _URI.match(value) is None:
-            raise ContextRefused("localTermDefinitionInvalidUri", site, property=term, value=value)
+        problem = self.definition_problem(value or ":")
+        if problem:
+            raise ContextRefused(problem, site, property=term, value=value)
         return value
+
+    def definition_problem(self, value: str) -> str | None:
+        assert self.language is not None
+        if value.endswith((":", "/")):
+            return None
+        if value.startswith("dtmi:"):
+            return None if self.language.id_match.match(value) else "localTermDefinitionInvalidDtmi"
+        return None if _URI.match(value) else "localTermDefinitionInvalidUri"
 
     def term_problem(self, term: str) -> str | None:
         if not term:

@@ -34,12 +34,14 @@ class Element:
             ``tuple``, or a mapping by name for ``contents``.
         undefined_properties: Properties that no context defines, verbatim JSON.
         given: Names of the properties that the document writes, in document order.
+        contexts: What its own ``@context`` names; empty where that of the element around it holds.
         location: Where it is written; None for standard elements and elements built in code.
     """
 
     __slots__ = (
         "_location",
         "child_of",
+        "contexts",
         "cotypes",
         "defined_in",
         "dtdl_version",
@@ -60,6 +62,7 @@ class Element:
     properties: Mapping[str, Any]
     undefined_properties: Mapping[str, Any]
     given: tuple[str, ...]
+    contexts: tuple[str, ...]
     _location: Any
 
     def __init__(
@@ -82,6 +85,7 @@ class Element:
         put(self, "undefined_types", tuple(more.get("undefined_types", ())))
         put(self, "undefined_properties", more.get("undefined_properties", EMPTY))
         put(self, "given", tuple(more.get("given", tuple(properties))))
+        put(self, "contexts", tuple(more.get("contexts", ())))
         put(self, "_location", more.get("location"))
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -6,7 +6,7 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -16,7 +16,7 @@ from dtdl.errors import InputUnreadable, LimitExceeded
 Json = Any
 
 MAX_BYTES: Final = 64 * 1024 * 1024
-MAX_DEPTH: Final = 64
+MAX_DEPTH: Final = 128
 MAX_TEXTS: Final = 100_000
 _BIG: Final = 300
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
@@ -42,7 +42,7 @@ def values_of(value: Json) -> Sequence[Json]:
     """Gives the values of a property: one, or those of an array with nested arrays flattened."""
     if type(value) is not list:
         return (value,)
-    if not any(type(item) is list for item in value):
+    if list not in map(type, value):
         return value
     flat: list[Json] = []
     for item in value:
@@ -58,14 +58,14 @@ class Site(NamedTuple):
         node: The object; None for a value at the top of the document.
         part: ``object``, ``key``, ``value`` or ``values``.
         key: The key, for the last three.
-        index: Which value, or which occurrence of the key.
+        position: Which value, or which occurrence of the key.
     """
 
     document: Document
     node: Json
     part: str = "object"
     key: str = ""
-    index: int = 0
+    position: int = 0
 
     @property
     def location(self) -> Location:
@@ -74,12 +74,19 @@ class Site(NamedTuple):
 
 
 class Span(NamedTuple):
-    """A value in the text: offsets of its first character and behind its last, and its children."""
+    """A value in the text.
+
+    Attributes:
+        start: Offset of its first character.
+        end: Offset behind its last character.
+        keys: Of an object: each key with its start and end; None otherwise.
+        children: Of an object or array: the values in it; None otherwise.
+    """
 
     start: int
     end: int
-    keys: tuple[tuple[str, int], ...] | None
-    children: tuple[Span, ...]
+    keys: tuple[tuple[str, int, int], ...] | None
+    children: tuple[Span, ...] | None
 
 
 class Fault(NamedTuple):
@@ -117,33 +124,15 @@ class Document:
         """Gives the span of a place; only the file when the place is not in the text."""
         if self._spans is None:
             self._spans = {}
-            self._root = _scan(self.text)
+            self._root = _Scanner(self.text).value()
             _pair(self.value, self._root, self._spans)
         span = self._root if site.node is None else self._spans.get(id(site.node))
         if span is None:
             return Location(self.file, index=self.index)
-        start, end = self._offsets(span, site)
+        start, end = _offsets(span, site)
         line, column = self.position(start)
         end_line, end_column = self.position(end)
         return Location(self.file, line, column, end_line, end_column, self.index)
-
-    def _offsets(self, span: Span, site: Site) -> tuple[int, int]:
-        if site.part == "object":
-            return span.start, span.end
-        held = span
-        if site.node is not None:
-            found = [i for i, (key, _) in enumerate(span.keys or ()) if key == site.key]
-            if not found:
-                return span.start, span.end
-            occurrence = found[min(site.index, len(found) - 1)] if site.part == "key" else found[0]
-            if site.part == "key":
-                key, start = (span.keys or ())[occurrence]
-                return start, start + len(key) + 2
-            held = span.children[occurrence]
-        if site.part == "values":
-            return held.start, held.end
-        flat = _flat(held)
-        return (flat[site.index].start, flat[site.index].end) if site.index < len(flat) else (held.start, held.end)
 
     def position(self, offset: int) -> tuple[int, int]:
         """Gives line and column, both from 1, of a character offset."""
@@ -158,63 +147,80 @@ class Document:
         return Location(self.file, line, column, line, column + 1, self.index)
 
 
+def _offsets(span: Span, site: Site) -> tuple[int, int]:
+    """Gives start and end of a place in, or at, a span."""
+    held = span
+    if site.part == "object":
+        return span.start, span.end
+    if site.node is not None:
+        found = [i for i, (key, _, _) in enumerate(span.keys or ()) if key == site.key]
+        if not found:
+            return span.start, span.end
+        if site.part == "key":
+            _, start, end = (span.keys or ())[found[min(site.position, len(found) - 1)]]
+            return start, end
+        held = (span.children or ())[found[0]]
+    leaves = _flat(held) if site.part == "value" else []
+    if site.position < len(leaves):
+        held = leaves[site.position]
+    return held.start, held.end
+
+
 def _flat(span: Span) -> list[Span]:
-    if span.keys is not None or not span.children:
-        return [span] if span.keys is not None or span.end - span.start != 0 else []
-    return [leaf for child in span.children for leaf in (_flat(child) if _is_array(child) else [child])]
+    """Gives the values of a property: one, or those of an array with nested arrays flattened."""
+    if span.children is None or span.keys is not None:
+        return [span]
+    return [leaf for child in span.children for leaf in _flat(child)]
 
 
-def _is_array(span: Span) -> bool:
-    return span.keys is None and bool(span.children)
+class _Scanner:
+    """Reads a text again, for positions only; it is known to be well-formed."""
 
+    def __init__(self, text: str) -> None:
+        self.marks = _TOKEN.finditer(text)
+        self.end = len(text)
 
-def _scan(text: str) -> Span:
-    """Reads the text again, for positions only; it is known to be well-formed."""
-    tokens = _TOKEN.finditer(text)
+    def value(self, mark: re.Match[str] | None = None) -> Span:
+        mark = mark or next(self.marks)
+        start = mark.start(1)
+        if mark[1] == "{":
+            return self.members(start)
+        if mark[1] == "[":
+            return self.items(start)
+        return Span(start, mark.end(1), None, None)
 
-    def value(match: re.Match[str]) -> Span:
-        token, start = match[1], match.start(1)
-        if token == "{":
-            return members(start)
-        if token == "[":
-            return items(start)
-        return Span(start, match.end(1), None, ())
-
-    def members(start: int) -> Span:
-        keys: list[tuple[str, int]] = []
+    def members(self, start: int) -> Span:
+        keys: list[tuple[str, int, int]] = []
         children: list[Span] = []
-        for match in tokens:
-            token = match[1]
-            if token == "}":
-                return Span(start, match.end(1), tuple(keys), tuple(children))
-            if token == ",":
-                continue
-            keys.append((json.loads(token, strict=False) if "\\" in token else token[1:-1], match.start(1)))
-            next(tokens)
-            children.append(value(next(tokens)))
-        return Span(start, len(text), tuple(keys), tuple(children))
+        for mark in self.marks:
+            text = mark[1]
+            if text == "}":
+                return Span(start, mark.end(1), tuple(keys), tuple(children))
+            if text != ",":
+                keys.append((json.loads(text) if "\\" in text else text[1:-1], mark.start(1), mark.end(1)))
+                next(self.marks)
+                children.append(self.value())
+        return Span(start, self.end, tuple(keys), tuple(children))
 
-    def items(start: int) -> Span:
+    def items(self, start: int) -> Span:
         children: list[Span] = []
-        for match in tokens:
-            if match[1] == "]":
-                return Span(start, match.end(1), None, tuple(children))
-            if match[1] != ",":
-                children.append(value(match))
-        return Span(start, len(text), None, tuple(children))
-
-    return value(next(tokens))
+        for mark in self.marks:
+            if mark[1] == "]":
+                return Span(start, mark.end(1), None, tuple(children))
+            if mark[1] != ",":
+                children.append(self.value(mark))
+        return Span(start, self.end, None, tuple(children))
 
 
 def _pair(value: Json, span: Span, found: dict[int, Span]) -> None:
     """Walks values and spans side by side, so that an object's identity leads to its place."""
     if isinstance(value, dict):
         found[id(value)] = span
-        for (_, item), child in zip(entries(value), span.children, strict=False):
+        for (_, item), child in zip(entries(value), span.children or (), strict=False):
             if isinstance(item, dict | list):
                 _pair(item, child, found)
     elif isinstance(value, list):
-        for item, child in zip(value, span.children, strict=False):
+        for item, child in zip(value, span.children or (), strict=False):
             if isinstance(item, dict | list):
                 _pair(item, child, found)
 
@@ -244,18 +250,8 @@ def load(document: Document) -> Document:
         raise LimitExceeded(
             f"{document.file} has more than {MAX_BYTES} characters", action="Split it into several documents."
         )
-
-    def obj(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-        made = dict(pairs)
-        if len(made) != len(pairs):
-            made = Pairs(pairs)
-            document.repeated.append(made)
-        return made
-
     try:
-        document.value = json.loads(
-            text, object_pairs_hook=obj, parse_constant=_no_constant, parse_int=_integer, strict=True
-        )
+        document.value, document.repeated = _decode(text)
     except json.JSONDecodeError as error:
         document.fault = Fault(
             "MT001",
@@ -271,17 +267,41 @@ def load(document: Document) -> Document:
     except RecursionError:
         document.fault = _too_deep(document)
     else:
-        if _deeper(document.value):
-            document.fault = _too_deep(document)
-        elif "\\u" in text and _lone_surrogate(document.value):
-            offset = max(text.lower().find("\\ud"), 0)
-            document.fault = Fault(
-                "MT002",
-                "A string has half of a surrogate pair, which is no character.",
-                "Write the character itself, or both halves.",
-                document.at(offset),
-            )
+        _check(document)
     return document
+
+
+def _decode(text: str) -> tuple[Json, list[Pairs]]:
+    """Gives the value of a text, and its objects that write a key twice."""
+    repeated: list[Pairs] = []
+
+    def obj(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            made = Pairs(pairs)
+            repeated.append(made)
+        return made
+
+    value = json.loads(text, object_pairs_hook=obj, parse_constant=_no_constant, parse_int=_integer)
+    return value, repeated
+
+
+_CONTAINERS: Final = frozenset({dict, list, Pairs})
+
+
+def _check(document: Document) -> None:
+    """Refuses nesting that is too deep, and strings that are no text."""
+    text = document.text
+    if text.count("{") + text.count("[") > MAX_DEPTH and _deeper(document.value):
+        document.fault = _too_deep(document)
+    elif "\\u" in text and _lone_surrogate(document.value):
+        offset = max(text.lower().find("\\ud"), 0)
+        document.fault = Fault(
+            "MT002",
+            "A string has half of a surrogate pair, which is no character.",
+            "Write the character itself, or both halves.",
+            document.at(offset),
+        )
 
 
 def _too_deep(document: Document) -> Fault:
@@ -304,9 +324,9 @@ def _deeper(value: Json) -> bool:
         below: list[Json] = []
         for item in level:
             if isinstance(item, dict):
-                below.extend(v for v in item.values() if isinstance(v, dict | list))
+                below += [v for v in item.values() if type(v) in _CONTAINERS]
             elif isinstance(item, list):
-                below.extend(v for v in item if isinstance(v, dict | list))
+                below += [v for v in item if type(v) in _CONTAINERS]
         if not below:
             return False
         level = below
@@ -335,6 +355,9 @@ def documents(inputs: str | Path | Iterable[str | Path]) -> Iterator[Document]:
             if index >= MAX_TEXTS:
                 raise LimitExceeded(f"more than {MAX_TEXTS} documents", action="Read fewer at a time.")
             document.index = index
+            if document.fault is not None:
+                fault = document.fault
+                document.fault = fault._replace(location=replace(fault.location, index=index))
             index += 1
             yield load(document)
 

@@ -44,13 +44,17 @@ class PropertyRule:
         kind: ``string``, ``integer``, ``boolean``, ``langString``, ``decimal``, ``duration``, ``JSON``, ``literal``
             (any of string, number, boolean), ``identifier`` or ``object``.
         supplemental: Whether a supplemental type adds it.
+        longest: Greatest length where no limit context says otherwise.
+        language: Language of texts that name none.
         table: The limits, as in the table.
     """
 
     __slots__ = (
         "key",
         "kind",
+        "language",
         "length",
+        "longest",
         "match",
         "max",
         "min",
@@ -80,6 +84,8 @@ class PropertyRule:
         self.target: str | None = table.get("type" if supplemental else "class")
         length = table.get("length")
         self.length: Limit = {"": length} if isinstance(length, int) else length or {}
+        self.longest = bound(self.length, "")
+        self.language: str = table.get("language", "en")
         pattern = table.get("pattern")
         self.match = matcher(pattern) if pattern else None
         self.versions: frozenset[int] | None = frozenset(table["versions"]) if "versions" in table else None
@@ -103,8 +109,12 @@ class ClassRule:
         version: DTDL version.
         written: Type string → kind, for the kinds that a document may write where this class is expected.
         kinds: Every concrete kind, primitives included.
+        by_name: Properties by term.
         properties: By term and by DTMI.
-        required: Properties that a document must write.
+        usual: By term, those that call for no advice.
+        unique: Properties whose elements must differ in some value, or are limited in number.
+        listed: Properties that only some standard elements may stand in.
+        required, needed: Properties that a document must write, and their terms.
         extensible: Classes that supplemental types of that kind stand for, such as ``Unit``.
         ancestors: Names of the classes that it is.
         partition: Whether it is a partition, as an Interface is.
@@ -116,10 +126,14 @@ class ClassRule:
         "extensible",
         "instance",
         "kinds",
+        "listed",
         "name",
+        "needed",
         "partition",
         "properties",
         "required",
+        "unique",
+        "usual",
         "version",
         "written",
     )
@@ -141,7 +155,13 @@ class ClassRule:
             for term, given in table["properties"].items()
         }
         self.properties = self.by_name | {rule.uri: rule for rule in self.by_name.values()}
-        self.required = tuple(rule for rule in self.by_name.values() if rule.min > 0)
+        rules = tuple(self.by_name.values())
+        self.usual = {rule.name: rule for rule in rules if "deprecated" not in rule.table}
+        objects = [rule for rule in rules if rule.kind == "object"]
+        self.unique = tuple(r for r in objects if r.plural and (r.max or ("unique" in r.table and r.key is None)))
+        self.listed = tuple(r for r in objects if not r.plural and "uris" in r.table)
+        self.required = tuple(rule for rule in rules if rule.min > 0)
+        self.needed = frozenset(rule.name for rule in self.required)
 
 
 class TypeRule:

@@ -11,8 +11,8 @@ from dtdl.diagnostic import Diagnostic, Severity
 from dtdl.elements import Model
 from dtdl.errors import ModelInvalid
 from dtdl.metamodel import metamodel
-from dtdl.parser.finish import model_of
 from dtdl.parser.linking import link
+from dtdl.parser.making import model_of
 from dtdl.parser.reading import Reader
 from dtdl.parser.session import Session
 from dtdl.parser.standard import standard
@@ -38,13 +38,11 @@ class _Parse:
     def run(self, inputs: Inputs) -> None:
         self.session.tolerant = bool(self.tolerate & {"solecisms", "parse"})
         self.read(documents(inputs))
-        if self.bad or not self.resolve():
-            return
-        link(self.session)
-        if not self.bad:
-            structure.check(self.session)
+        if not self.bad() and self.resolve():
+            link(self.session)
+            if not self.bad():
+                structure.check(self.session)
 
-    @property
     def bad(self) -> bool:
         return bool(self.session.findings or self.extra)
 
@@ -62,7 +60,7 @@ class _Parse:
         """Adds the standard elements and what the resolver gives; gives whether nothing is missing."""
         for _ in range(_ROUNDS):
             missing = self.missing()
-            if self.bad:
+            if self.bad():
                 return False
             if not missing:
                 return True
@@ -72,7 +70,7 @@ class _Parse:
                 return False
             self.session.tolerant = bool(self.tolerate & {"solecisms", "resolve"})
             self.read(self.resolved(missing, given))
-            if self.bad:
+            if self.bad():
                 return False
             left = {dtmi: spots for dtmi, spots in missing.items() if dtmi not in self.session.records}
             if left:
@@ -101,8 +99,8 @@ class _Parse:
             elif reference.text is not None and not reference.text.startswith("dtmi:"):
                 session.report(
                     "badType",
-                    reference.spot.prop(),
-                    reference.spot.value(reference.index),
+                    reference.owner.spot(reference.rule.name),
+                    reference.value_site(),
                     primary=reference.owner.id,
                     property=reference.rule.name,
                     secondary=target,
@@ -111,8 +109,8 @@ class _Parse:
             elif session.metamodel.is_reserved(target):
                 session.report(
                     "undefinedReservedId",
-                    reference.spot.prop(),
-                    reference.spot.value(reference.index),
+                    reference.owner.spot(reference.rule.name),
+                    reference.value_site(),
                     primary=reference.owner.id,
                     property=reference.rule.name,
                     secondary=target,
@@ -126,7 +124,7 @@ class _Parse:
             for reference in references:
                 self.session.report(
                     "unresolved",
-                    reference.spot.value(reference.index),
+                    reference.value_site(),
                     primary=reference.owner.id,
                     property=reference.rule.name,
                     value=dtmi,
@@ -134,7 +132,7 @@ class _Parse:
 
     def diagnostics(self) -> list[Diagnostic]:
         session = self.session
-        if self.bad:
+        if self.bad():
             return [*self.extra, *(diagnostic_of(finding, session) for finding in session.findings)]
         return [diagnostic_of(finding, session, Severity.WARNING) for finding in session.advice]
 
@@ -170,7 +168,7 @@ def parse(
     """
     run = _Parse(ContextOptions(allow_undefined, max_version, tuple(limits)), resolver, tolerate)
     run.run(texts_or_paths)
-    if run.bad:
+    if run.bad():
         raise ModelInvalid(run.diagnostics())
     return model_of(run.session)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dtdl.parser.session import Record, Reference, Session
+from dtdl.parser.session import NOWHERE, Record, Reference, Session
 
 Json = Any
 
@@ -15,71 +15,82 @@ def link(session: Session) -> None:
     resolve = session.metamodel.resolve
     for reference in session.references:
         target = records.get(reference.target)
-        if target is None or reference.target.startswith("dtmi:dtdl:"):
+        if target is None or target.document is NOWHERE:
             target = records.get(resolve(reference.target)) or target
-        if target is None:
-            continue
-        if _fits(session, reference, target):
+        if target is not None and (reference.text is None or _fits(session, reference, target)):
             _put(session, reference, target)
-    _freeze(session)
+    for record in records.values():
+        if record.rule.partition and record.own_contents is None:
+            record.own_contents = dict(record.links.get("contents", {}))
 
 
 def _fits(session: Session, reference: Reference, target: Record) -> bool:
-    """Checks the partition, class, version and parent of what is referred to; gives whether to go on."""
-    owner, rule = reference.owner, reference.rule
-    name = rule.uri if rule.supplemental else rule.name
-    fields: dict[str, str | None] = {"primary": owner.id, "property": name, "secondary": reference.target}
-    if not target.rule.partition and target.defined_in is not None:
-        source = owner.id if owner.rule.partition or owner.defined_in is None else owner.defined_in
-        if target.defined_in != source:
-            session.report(
-                "crossPartitionReference",
-                reference.spot.prop(),
-                target.site,
-                value=target.defined_in,
-                restriction=source,
-                **fields,
-            )
-    if reference.expected is not None and target.kind not in reference.expected.kinds:
+    """Checks the partition, class, version and parent of what is named; gives whether to go on."""
+    owner, rule, expected = reference.owner, reference.rule, reference.expected
+    if target.defined_in is not None and not target.rule.partition and target.defined_in != owner.partition:
+        session.report(
+            "crossPartitionReference",
+            owner.spot(rule.name),
+            target.site,
+            value=target.defined_in,
+            restriction=owner.partition,
+            **_fields(reference),
+        )
+    if expected is not None and target.kind not in expected.kinds:
         session.report(
             "badType",
-            reference.spot.prop(),
-            reference.spot.value(reference.index),
+            owner.spot(rule.name),
+            reference.value_site(),
             value=target.kind,
-            _expected=reference.expected.name,
-            **fields,
+            _expected=expected.name,
+            **_fields(reference),
         )
         return False
-    if reference.text is not None and rule.versions is not None and target.version not in rule.versions:
+    if (rule.versions is not None and target.version not in rule.versions) or rule.supplemental:
+        _named(session, reference, target)
+    return True
+
+
+def _named(session: Session, reference: Reference, target: Record) -> None:
+    """Checks the version and parent of an element that is named."""
+    owner, rule = reference.owner, reference.rule
+    if rule.versions is not None and target.version not in rule.versions:
         session.report(
             "disallowedVersionReference",
-            reference.spot.prop(),
+            owner.spot(rule.name),
             target.site,
             value=str(target.version),
             restriction=" ,".join(map(str, rule.table["versions"])),
-            **fields,
+            **_fields(reference),
         )
     parent = rule.table.get("child_of")
-    if parent is not None and reference.text is not None and target.child_of != parent:
+    if parent is not None and target.child_of != parent:
         relation = f"child of {target.child_of}" if target.child_of else "top-level element"
-        session.report("wrongParent", reference.spot.prop(), value=relation, restriction=parent, **fields)
-    return True
+        session.report("wrongParent", owner.spot(rule.name), value=relation, restriction=parent, **_fields(reference))
+
+
+def _fields(reference: Reference) -> dict[str, str | None]:
+    rule = reference.rule
+    name = rule.uri if rule.supplemental else rule.name
+    return {"primary": reference.owner.id, "property": name, "secondary": reference.target}
 
 
 def _put(session: Session, reference: Reference, target: Record) -> None:
     """Puts one element into one property."""
     owner, rule = reference.owner, reference.rule
     if target.types and not session.metamodel.is_reserved(target.id):
+        if target.parents is None:
+            target.parents = []
         target.parents.append((owner, rule.uri if rule.supplemental else rule.name))
-    properties = owner.links
+    links = owner.links
     if rule.key is not None and not rule.supplemental:
         _put_by_key(session, reference, target, rule.key)
     elif rule.plural:
-        held = properties.setdefault(rule.name, [])
-        if isinstance(held, list) and (not rule.supplemental or target not in held):
+        held = links.setdefault(rule.name, [])
+        if not rule.supplemental or target not in held:
             held.append(target)
-    elif rule.name not in properties:
-        properties[rule.name] = target
+    else:
+        links.setdefault(rule.name, target)
 
 
 def _put_by_key(session: Session, reference: Reference, target: Record, key: str) -> None:
@@ -90,7 +101,7 @@ def _put_by_key(session: Session, reference: Reference, target: Record, key: str
     if not isinstance(name, str):
         session.report(
             "missingDictKeyPropertyValue",
-            reference.spot.prop(),
+            owner.spot(rule.name),
             target.site,
             primary=owner.id,
             property=rule.name,
@@ -109,10 +120,3 @@ def _put_by_key(session: Session, reference: Reference, target: Record, key: str
             aux=key,
             value=name,
         )
-
-
-def _freeze(session: Session) -> None:
-    """Notes which records hold their own contents only, before any are inherited."""
-    for record in session.records.values():
-        if record.own_contents is None and record.rule.partition:
-            record.own_contents = dict(record.links.get("contents", {}))

@@ -8,9 +8,8 @@ from functools import lru_cache
 from dtdl.context import Context, ContextOptions
 from dtdl.metamodel import Metamodel, metamodel
 from dtdl.parser.linking import link
-from dtdl.parser.reading import Place, Reader
-from dtdl.parser.session import Record, Session
-from dtdl.source import Document
+from dtdl.parser.reading import Reader
+from dtdl.parser.session import NOWHERE, Place, Record, Session
 
 
 class Standard:
@@ -21,7 +20,6 @@ class Standard:
         self.session = Session(tables, standard=True)
         self.reader = Reader(self.session, Context(tables, ContextOptions(allow_undefined="never")))
         self.below: dict[str, tuple[str, ...]] = {}
-        self._document = Document("", "<standard elements>")
         self._read: set[str] = set()
         self._lock = threading.Lock()
 
@@ -55,9 +53,9 @@ class Standard:
             if node["@id"] in self._read:
                 continue
             self._read.add(node["@id"])
-            outer = self.reader.root.child(self._document, node)
-            place = Place(outer.active.classes["Entity"], None, None, None)
-            self.reader.element(self._document, node, outer, place)
+            outer = self.reader.root.child(NOWHERE, node)
+            place = Place(outer.active.classes["Entity"])
+            self.reader.element(NOWHERE, node, outer, place)
             queue.extend(
                 reference.target for reference in session.references if reference.target not in session.records
             )

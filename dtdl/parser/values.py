@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, TypeGuard
 
 from dtdl.metamodel import PropertyRule, bound
 from dtdl.parser.session import Record, Session, Spot
@@ -33,7 +34,7 @@ def shown(value: Json) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def is_integer(value: Json) -> bool:
+def is_integer(value: Json) -> TypeGuard[int | float]:
     """Whether a JSON number is a whole one of 32 bits."""
     return (
         isinstance(value, int | float)
@@ -260,7 +261,7 @@ class Values:
             return self.language_map(raw)
         if type(raw) is str:
             self.text(raw, self.spot.value(0), "langStringValue")
-            return {self.rule.table.get("language", "en"): raw}
+            return {self.rule.language: raw}
         return self.tagged(values_of(raw))
 
     def language_map(self, node: dict[str, Json]) -> dict[str, str]:
@@ -296,7 +297,7 @@ class Values:
         places: dict[str, int] = {}
         for index, value in enumerate(values):
             site = self.spot.value(index)
-            code = self.rule.table.get("language", "en")
+            code = self.rule.language
             text: str | None = None
             if isinstance(value, str):
                 text = value
@@ -369,11 +370,34 @@ def utf16(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
 
 
-def read(session: Session, record: Record, rule: PropertyRule, spot: Spot, raw: Json) -> Json:
+def quick(rule: PropertyRule, raw: Json, limit: str) -> Json:
+    """Gives the value of a literal without any fault, the usual case, without more ado; None when it needs a look."""
+    kind = rule.kind
+    longest = rule.longest if not limit else bound(rule.length, limit)
+    if type(raw) is str:
+        if longest is not None and (len(raw) > longest or not raw.isascii()):
+            return None
+        if kind == "string":
+            return raw if rule.match is None or rule.match.match(raw) else None
+        return {rule.language: raw} if kind == "langString" else None
+    if type(raw) is dict and kind == "langString":
+        for code, text in raw.items():
+            if type(text) is not str or len(text) > (longest or 0) or not text.isascii() or not _is_language(code):
+                return None
+        return raw
+    return raw if kind == "boolean" and type(raw) is bool else None
+
+
+@lru_cache(maxsize=1024)
+def _is_language(code: str) -> bool:
+    return _LANGUAGE.match(code) is not None
+
+
+def read(session: Session, record: Record, rule: PropertyRule, raw: Json) -> Json:
     """Reads the value of a property that holds no element; None when it has none or after a finding."""
     if rule.kind == "JSON":
         return dict(raw) if isinstance(raw, Pairs) else raw
-    values = Values(session, record, rule, spot)
+    values = Values(session, record, rule, record.where(rule.name))
     if rule.kind == "langString":
         return values.texts(raw)
     if rule.kind == "literal":

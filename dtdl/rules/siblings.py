@@ -113,7 +113,7 @@ def counts(session: Session, record: Record) -> None:
 
 def parent(session: Session, record: Record, rule: TypeRule, constraint: Mapping[str, Json]) -> None:
     """Applies what a supplemental type demands of the parent and of the parent's other children."""
-    for above, prop in record.parents:
+    for above, prop in record.parents or ():
         if prop != constraint["property"]:
             continue
         wanted = constraint.get("requiredTypes")
@@ -144,7 +144,7 @@ def once(session: Session, record: Record, rule: TypeRule) -> None:
         if not prop.table.get("once") or prop.name not in record.properties:
             continue
         value = record.properties[prop.name]
-        for above, name in record.parents:
+        for above, name in record.parents or ():
             for other in above.linked(name):
                 if other is not record and other.properties.get(prop.name) == value:
                     session.report(
@@ -174,7 +174,7 @@ def sibling_value(session: Session, record: Record, constraint: Mapping[str, Jso
     if wanted_of is None:
         return
     prop = constraint["property"]
-    for above, name in record.parents:
+    for above, name in record.parents or ():
         key = value_of(session, record, constraint["siblingKeyref"])
         sibling = child_named(above, name, constraint["siblingKey"], key)
         uri = value_of(session, record, wanted_of)
@@ -216,7 +216,7 @@ class _Sibling:
         if not self.keyref:
             return
         name = self.record.properties.get(self.keyref)
-        for above, prop in tuple(self.record.parents):
+        for above, prop in tuple(self.record.parents or ()):
             sibling = child_named(above, prop, self.constraint["key"], name)
             if sibling is not None:
                 self.reference(above, prop, str(name))

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from dtdl.metamodel import PropertyRule, bound
-from dtdl.parser.session import Record, Session
+from dtdl.parser.session import NOWHERE, Record, Session
 from dtdl.rules import siblings
 from dtdl.rules.instances import violations
-from dtdl.source import Site
 
 Json = Any
 Edges = Callable[[Record], Sequence[tuple[int, Record]]]
@@ -18,11 +17,12 @@ ENDLESS: Final = 1_000_000_000
 
 def check(session: Session) -> None:
     """Applies every rule that needs the whole graph; contents are inherited on the way."""
-    own = [record for record in session.records.values() if record.document is not None]
+    own = [record for record in session.records.values() if record.document is not NOWHERE]
     if siblings.check_values(session, own) or inherit(session, own):
         return
     for record in own:
-        properties(session, record)
+        if record.rule.unique or record.rule.listed or record.types:
+            properties(session, record)
     descendants(session, own)
     siblings.check(session, own)
 
@@ -54,7 +54,7 @@ def inherit(session: Session, own: Sequence[Record]) -> bool:
             closure[parent.id] = parent
             closure |= closures.get(parent.id, {})
         for name in control["import"]:
-            for ancestor in closure.values():
+            for ancestor in (a for a in closure.values() if a.own_contents):
                 import_from(session, record, ancestor, name, control["properties"])
     return len(session.findings) > before
 
@@ -79,8 +79,10 @@ def import_from(session: Session, record: Record, ancestor: Record, name: str, t
                 aux="name",
                 value=key,
             )
-        elif item.types and (record, name) not in item.parents:
-            item.parents.append((record, name))
+        elif item.types:
+            parents = item.parents = item.parents or []
+            if (record, name) not in parents:
+                parents.append((record, name))
 
 
 # -- measures of the graph -------------------------------------------------------------------------------------
@@ -101,7 +103,9 @@ def narrow(names: Sequence[str]) -> Edges:
     wanted = frozenset(names)
 
     def edges(record: Record) -> list[tuple[int, Record]]:
-        return [(1, item) for name in record.rule.by_name if name in wanted for item in record.linked(name)]
+        if not record.links:
+            return []
+        return [(1, item) for name in record.links if name in wanted for item in record.linked(name)]
 
     return edges
 
@@ -111,9 +115,11 @@ def wide(names: Sequence[str]) -> Edges:
     wanted = frozenset(names)
 
     def edges(record: Record) -> list[tuple[int, Record]]:
-        if not record.links:
+        links = record.links
+        if not links:
             return []
-        return [(int(name in wanted), item) for name in record.rule.by_name for item in record.linked(name)]
+        names = links if len(links) == 1 else [name for name in record.rule.by_name if name in links]
+        return [(int(name in wanted), item) for name in names for item in record.linked(name)]
 
     return edges
 
@@ -125,11 +131,11 @@ def measure(roots: Iterable[Record], edges: Edges) -> dict[str, int]:
     for root in roots:
         if root.id in heights:
             continue
-        stack = [(root, iter(edges(root)))]
+        stack = [(root, 0, iter(edges(root)))]
         active.add(root.id)
         best = {root.id: 0}
         while stack:
-            record, rest = stack[-1]
+            record, cost, rest = stack[-1]
             for weight, child in rest:
                 if child.id in active:
                     best[record.id] = ENDLESS
@@ -138,16 +144,15 @@ def measure(roots: Iterable[Record], edges: Edges) -> dict[str, int]:
                 else:
                     active.add(child.id)
                     best[child.id] = 0
-                    stack.append((child, iter(edges(child))))
+                    stack.append((child, weight, iter(edges(child))))
                     break
             else:
                 stack.pop()
                 active.discard(record.id)
                 height = heights[record.id] = min(best.pop(record.id), ENDLESS)
                 if stack:
-                    above = stack[-1][0]
-                    weight = next((w for w, c in edges(above) if c is record), 0)
-                    best[above.id] = max(best[above.id], min(weight + height, ENDLESS))
+                    above = stack[-1][0].id
+                    best[above] = max(best[above], min(cost + height, ENDLESS))
     return heights
 
 
@@ -217,12 +222,13 @@ def any_of(names: Sequence[str]) -> str:
 def descendants(session: Session, own: Sequence[Record]) -> None:
     """Applies the metamodel's rules about what may stand below an element."""
     groups: dict[tuple[str, ...], list[tuple[Record, Mapping[str, Json]]]] = {}
+    found: dict[str, dict[str, Record | None]] = {}
     for record in own:
         for control in controls_of(record):
             if "datatype" in control:
                 datatype(session, record, control)
             elif "exclude" in control:
-                exclude(session, record, control)
+                exclude(session, record, control, found.setdefault(record.kind, {}))
             key = ("narrow" if control.get("narrow") else "wide", *control["properties"])
             groups.setdefault(key, []).append((record, control))
     for (breadth, *names), members in groups.items():
@@ -298,10 +304,36 @@ def _count_below(root: Record, edges: Edges, counts: dict[str, int]) -> list[Rec
     return recursive
 
 
-def exclude(session: Session, root: Record, control: Mapping[str, Json]) -> None:
+def exclude(session: Session, root: Record, control: Mapping[str, Json], found: dict[str, Record | None]) -> None:
     """Refuses elements of one class below another, such as a Component below a Component."""
+    child = excluded_below(root, control, found)
+    if child is not None:
+        session.report(
+            "excludedType",
+            root.site,
+            child.site,
+            primary=root.id,
+            property=any_of(control["properties"]),
+            secondary=child.id,
+            restriction=control["exclude"],
+            type=root.kind,
+        )
+
+
+def excluded_below(root: Record, control: Mapping[str, Json], found: dict[str, Record | None]) -> Record | None:
+    """Gives the first element of the excluded class below a record; ``found`` remembers it by what stands below."""
     edges = (narrow if control.get("narrow") else wide)(control["properties"])
-    wanted = control["exclude"]
+    for weight, child in edges(root):
+        if weight and child.kind == control["exclude"]:
+            return child
+        if child.id not in found:
+            found[child.id] = _first(child, edges, control["exclude"])
+        if found[child.id] is not None:
+            return found[child.id]
+    return None
+
+
+def _first(root: Record, edges: Edges, wanted: str) -> Record | None:
     seen = {root.id}
     stack = [iter(edges(root))]
     while stack:
@@ -311,20 +343,11 @@ def exclude(session: Session, root: Record, control: Mapping[str, Json]) -> None
             continue
         weight, child = step
         if weight and child.kind == wanted:
-            session.report(
-                "excludedType",
-                root.site,
-                child.site,
-                primary=root.id,
-                property=any_of(control["properties"]),
-                secondary=child.id,
-                restriction=wanted,
-                type=root.kind,
-            )
-            return
+            return child
         if child.id not in seen:
             seen.add(child.id)
             stack.append(iter(edges(child)))
+    return None
 
 
 _DATATYPES: Final = {
@@ -365,29 +388,27 @@ def datatype(session: Session, root: Record, control: Mapping[str, Json]) -> Non
 
 def properties(session: Session, record: Record) -> None:
     """Applies the rules about the values of one element's properties."""
-    for rule in record.rule.by_name.values():
-        if rule.kind != "object":
-            continue
-        if rule.plural and rule.name in record.links:
-            items = record.linked(rule.name)
-            if "unique" in rule.table and rule.key is None:
-                for name in rule.table["unique"]:
-                    unique(session, record, rule.name, name, items)
-            if rule.max is not None and len(items) > rule.max and len({item.id for item in items}) > rule.max:
-                session.report(
-                    "objectCountAboveMax",
-                    record.spot(rule.name),
-                    primary=record.id,
-                    property=rule.name,
-                    _count=str(len(items)),
-                    _limit=str(rule.max),
-                )
-        elif "uris" in rule.table:
-            allowed(session, record, rule.name, rule.table)
+    for rule in record.rule.unique:
+        if rule.name in record.links:
+            several(session, record, rule)
+    for rule in record.rule.listed:
+        allowed(session, record, rule.name, rule.table)
     for kind in record.types:
         for prop in kind.properties.values():
             if "instance" in prop.table and prop.name in record.properties:
                 conforms(session, record, prop)
+
+
+def several(session: Session, record: Record, rule: PropertyRule) -> None:
+    """Applies the rules about a property of several elements."""
+    items = record.linked(rule.name)
+    if rule.key is None:
+        for name in rule.table.get("unique", ()):
+            unique(session, record, rule.name, name, items)
+    if rule.max is not None and len(items) > rule.max and len({item.id for item in items}) > rule.max:
+        fields = {"primary": record.id, "property": rule.name}
+        numbers = {"_count": str(len(items)), "_limit": str(rule.max)}
+        session.report("objectCountAboveMax", record.spot(rule.name), **fields, **numbers)
 
 
 def unique(session: Session, record: Record, prop: str, name: str, items: Iterable[Record]) -> None:
@@ -419,11 +440,10 @@ def conforms(session: Session, record: Record, prop: PropertyRule) -> None:
     for schema in record.linked(governing):
         found = violations(schema, value)
         if found:
-            spot, other = record.given.get(prop.name), record.given.get(governing)
             session.report(
                 "nonConformantPropertyValue",
-                spot.values() if spot else None,
-                other.values() if other else None,
+                record.where(prop.name).values(),
+                record.where(governing).values(),
                 primary=record.id,
                 property=prop.name,
                 restriction=governing,
@@ -436,7 +456,7 @@ def allowed(session: Session, record: Record, name: str, table: Mapping[str, Jso
     for item in record.linked(name):
         if item.id not in table["uris"]:
             first = next((key for key in record.node if key[:1] != "@"), "")
-            site = Site(record.document, record.node, "key", first) if record.document is not None else None
+            site = record.key_site(first)
             session.report(
                 "incorrectPropertyValue",
                 site,

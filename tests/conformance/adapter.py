@@ -91,3 +91,13 @@ def dtmi(text: str) -> dict[str, Any] | None:
         "IsReserved": made.is_reserved,
         "Fragment": made.fragment,
     }
+
+
+def reprint(texts: list[str], options: dict[str, Any]) -> list[str]:
+    """The texts printed again from their elements."""
+    return [dtdl.dumps(dtdl.parse(texts, **arguments(options)))]
+
+
+def same(first: list[str], second: list[str], options: dict[str, Any]) -> bool:
+    """Whether two lists of texts give equal models."""
+    return dtdl.equal(dtdl.parse(first, **arguments(options)), dtdl.parse(second, **arguments(options)))
