@@ -1,29 +1,22 @@
-"""Build: class plans to live pydantic classes, and Types: what the rest of the system asks of a compiled model."""
+"""Build: Types, what the rest of the system asks of a compiled model: classes, points, checks."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, ForwardRef
+from typing import Any
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError, create_model
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from dtdl.compiler import findings, values
+from dtdl.compiler import findings
 from dtdl.compiler.checks import plain_check
+from dtdl.compiler.classes import Builder
 from dtdl.compiler.plan import (
-    Choice,
-    ClassPlan,
     FieldPlan,
-    ListOf,
-    MapOf,
-    Plain,
     Planner,
-    RecordOf,
-    TwinOf,
     TypePlan,
 )
 from dtdl.compiler.point import PointType
-from dtdl.compiler.twin import Link, Record, Twin
 from dtdl.elements import (
     Command,
     Component,
@@ -41,11 +34,7 @@ from dtdl.elements import (
     unit_of,
 )
 from dtdl.errors import ModelNotFound, ValueInvalid
-from dtdl.units import unit
 
-_BASES: Mapping[str, type[BaseModel]] = {"Twin": Twin, "Record": Record, "Link": Link}
-for _base in _BASES.values():
-    _base.model_rebuild()  # pydantic loads half of itself on the first one: here, not while a twin waits
 _HIDDEN = frozenset({"dt_id", "etag", "metadata", "relationship_id", "relationship_name", "source_id", "target_id"})
 
 
@@ -56,87 +45,6 @@ def compile(model: Model) -> Types:  # noqa: A001 - read as dtdl.compile
         model: What ``dtdl.parse`` gave.
     """
     return Types(model)
-
-
-class Builder:
-    """Builds pydantic classes from class plans, each once."""
-
-    def __init__(self, planner: Planner) -> None:
-        self._planner = planner
-        self._built: dict[str, type[BaseModel]] = {}
-        self._building: dict[str, str] = {}
-        self._types: dict[TypePlan, Any] = {}
-        self._open: list[type[BaseModel]] = []
-        self._forward: dict[str, str] = {}
-
-    def build(self, plan: ClassPlan) -> type[BaseModel]:
-        """Gives the class of a plan."""
-        found = self._built.get(plan.dtmi)
-        if found is not None:
-            return found
-        bases: tuple[type[BaseModel], ...] = tuple(self.build(self._planner.interface(base)) for base in plan.bases)
-        self._building[plan.dtmi] = plan.name
-        try:
-            fields = {field.python_name: self._field(field) for field in plan.fields}
-            made: type[BaseModel] = create_model(  # type: ignore[call-overload]  # bases and fields are data
-                plan.name,
-                __base__=bases or (_BASES[plan.base],),
-                __module__=__name__,
-                __doc__=plan.text or None,
-                **fields,
-            )
-        finally:
-            del self._building[plan.dtmi]
-        made.__dtmi__ = plan.dtmi  # type: ignore[attr-defined]  # a class variable of Twin, Record and Link
-        self._built[plan.dtmi] = made
-        self._close(made)
-        return made
-
-    def type_of(self, plan: TypePlan) -> Any:
-        """Gives the annotation of a type."""
-        found = self._types.get(plan)
-        if found is None:
-            found = self._make_type(plan)
-            if values.is_ready(found):  # any other may refer to a class that is not finished yet
-                self._types[plan] = found
-        return found
-
-    def _make_type(self, plan: TypePlan) -> Any:
-        match plan:
-            case Plain(kind):
-                return values.PRIMITIVES[kind]
-            case Choice(allowed):
-                return values.choice_of(allowed)
-            case ListOf(item):
-                return values.array_of(self.type_of(item))
-            case MapOf(value):
-                return values.map_of(self.type_of(value))
-            case RecordOf(dtmi) | TwinOf(dtmi):
-                if dtmi in self._building:
-                    name = f"_{len(self._forward)}" if dtmi not in self._forward else self._forward[dtmi]
-                    self._forward[dtmi] = name
-                    return ForwardRef(name)
-                return self.build(self._planner.plan(plan))
-
-    def _field(self, field: FieldPlan) -> tuple[Any, Any]:
-        type_ = self.type_of(field.type)
-        if field.unit:
-            type_ = Annotated[type_, unit(field.unit)]
-        if field.python_name == field.name:
-            return (type_, ... if field.required else None)
-        return (type_, Field(alias=field.name) if field.required else Field(default=None, alias=field.name))
-
-    def _close(self, made: type[BaseModel]) -> None:
-        """Rebuilds what refers to a class that was not finished when it was met."""
-        if not self._forward:
-            return
-        self._open.append(made)
-        if not self._building:
-            namespace = {name: self._built[dtmi] for dtmi, name in self._forward.items()}
-            for waiting in self._open:
-                waiting.model_rebuild(force=True, _types_namespace=namespace)
-            self._open.clear()
-            self._forward.clear()
 
 
 class Types(Mapping[str, type[BaseModel]]):

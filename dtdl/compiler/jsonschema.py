@@ -17,7 +17,7 @@ from dtdl.compiler.plan import (
     TwinOf,
     TypePlan,
 )
-from dtdl.compiler.values import json_schema
+from dtdl.compiler.values import choice_schema, json_schema
 
 _FORM: Final[dict[str, dict[str, Any]]] = {
     "Twin": {"$dtId": {"type": "string"}, "$etag": {"type": "string"}, "$metadata": {"type": "object"}},
@@ -81,7 +81,7 @@ def _type(type_: TypePlan, names: dict[str, str]) -> dict[str, Any]:
         case Plain(kind):
             return json_schema(kind)
         case Choice(allowed):
-            return {"type": "integer" if isinstance(allowed[0], int) else "string", "enum": list(allowed)}
+            return choice_schema(allowed)
         case ListOf(item):
             return {"type": "array", "items": _type(item, names)}
         case MapOf(value):

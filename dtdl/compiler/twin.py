@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic_core import core_schema
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from dtdl.compiler.values import Primitive, Ready, String
 
 _TEXT = Primitive("String")
 _ANY = Ready(core_schema.dict_schema(core_schema.str_schema(strict=True), strict=True), {"type": "object"})
+
+
+def _no_rules() -> CoreSchema | None:
+    return None
 
 
 class Record(BaseModel):
@@ -19,7 +23,15 @@ class Record(BaseModel):
     model_config = ConfigDict(
         extra="forbid", protected_namespaces=(), validate_by_name=True, validate_by_alias=True, defer_build=True
     )
-    __dtmi__: ClassVar[str] = ""
+    # Without annotations, which pydantic would evaluate again for every class that extends this one.
+    __dtmi__ = ""
+    __rules__ = staticmethod(_no_rules)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:
+        # A live class brings its rules with it; a subclass that somebody writes does not inherit them.
+        made = cls.__rules__() if "__rules__" in cls.__dict__ else None
+        return handler(source) if made is None else made
 
     @classmethod
     def model_validate(cls, obj: Any, *, by_name: bool | None = False, **options: Any) -> Self:

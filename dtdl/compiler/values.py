@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, cast
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -158,14 +158,12 @@ class Ready:
     __slots__ = ("core", "schema")
 
     def __init__(self, core: CoreSchema, schema: dict[str, Any]) -> None:
-        self.core = core
+        # pydantic keeps what makes the JSON Schema of a core schema in its metadata.
+        self.core = cast("CoreSchema", {**core, "metadata": {"pydantic_js_functions": [lambda *_: dict(schema)]}})
         self.schema = schema
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return self.core
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return dict(self.schema)
 
 
 class Primitive(Ready):
@@ -256,12 +254,27 @@ def ready(type_: Any) -> Ready:
     return found
 
 
+def choice_schema(allowed: tuple[int | str, ...]) -> dict[str, Any]:
+    """Gives the JSON Schema of an Enum of the given values."""
+    return {"type": "integer" if isinstance(allowed[0], int) else "string", "enum": list(allowed)}
+
+
 def choice_of(allowed: tuple[int | str, ...]) -> Any:
     """Gives the annotation of an Enum of the given values."""
     core: CoreSchema = core_schema.literal_schema(list(allowed))
     if all(isinstance(value, int) for value in allowed):
         core = core_schema.chain_schema([core_schema.int_schema(strict=True), core])
-    return Annotated[Literal[allowed], Ready(core, {"enum": list(allowed)})]
+    return Annotated[Literal[allowed], Ready(core, choice_schema(allowed))]
+
+
+def list_rule(item: CoreSchema) -> CoreSchema:
+    """Gives the core schema of an Array."""
+    return core_schema.list_schema(item, strict=True)
+
+
+def map_rule(value: CoreSchema) -> CoreSchema:
+    """Gives the core schema of a Map."""
+    return core_schema.dict_schema(core_schema.str_schema(strict=True), value, strict=True)
 
 
 def array_of(item: Any) -> Any:
@@ -269,8 +282,7 @@ def array_of(item: Any) -> Any:
     if not is_ready(item):
         return Array[item]
     inner = ready(item)
-    core = core_schema.list_schema(inner.core, strict=True)
-    return Annotated[list[item], Ready(core, {"type": "array", "items": inner.schema})]
+    return Annotated[list[item], Ready(list_rule(inner.core), {"type": "array", "items": inner.schema})]
 
 
 def map_of(value: Any) -> Any:
@@ -278,8 +290,9 @@ def map_of(value: Any) -> Any:
     if not is_ready(value):
         return Map[value]
     inner = ready(value)
-    core = core_schema.dict_schema(core_schema.str_schema(strict=True), inner.core, strict=True)
-    return Annotated[dict[str, value], Ready(core, {"type": "object", "additionalProperties": inner.schema})]
+    return Annotated[
+        dict[str, value], Ready(map_rule(inner.core), {"type": "object", "additionalProperties": inner.schema})
+    ]
 
 
 def is_ready(type_: Any) -> bool:
@@ -322,8 +335,11 @@ __all__ = [
     "Uuid",
     "array_of",
     "choice_of",
+    "choice_schema",
     "is_ready",
     "json_schema",
+    "list_rule",
     "map_of",
+    "map_rule",
     "ready",
 ]  # fmt: skip
