@@ -13,7 +13,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from interop.config.jsonschema import diagnostic_schema, event_schema, file_schema
+from interop.config.jsonschema import diagnostic_schema, file_schema
+from interop.event_schema import event_schema
+from interop.rest.messages import service_schema
 from interop.rules import find_rules, to_markdown
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -27,6 +29,7 @@ GENERATED: Final[Mapping[str, Callable[[], str]]] = {
     "schemas/megatwin.schema.json": lambda: _json(file_schema()),
     "schemas/diagnostic.schema.json": lambda: _json(diagnostic_schema()),
     "schemas/event.schema.json": lambda: _json(event_schema()),
+    "schemas/service.schema.json": lambda: _json(service_schema()),
     "docs/rules.md": lambda: to_markdown(find_rules()),
 }
 """Path in the repository → what gives its text."""

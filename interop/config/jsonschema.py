@@ -6,14 +6,13 @@ import copy
 import re
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from pydantic import BaseModel
 
 from dtdl.diagnostic import Diagnostic, Location, Severity
 from interop import registry
 from interop.config.schema import FILE_NAME, File, MapEntry, SourceDefaults
-from interop.event import EVENT_VERSION, Kind
 from interop.ports import Adapter
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -160,58 +159,3 @@ def _diagnostic_field(name: str) -> dict[str, Any]:
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)
-
-
-def event_schema() -> dict[str, Any]:
-    """Gives the schema of one stored event (contract Event)."""
-    instant = {"type": "string", "format": "date-time", "pattern": "Z$"}
-    point = {"type": "string", "minLength": 3}
-    text = {"type": ["string", "null"]}
-    reading = {
-        "type": "array",
-        "prefixItems": [point, {}, {"type": "string"}, {"anyOf": [instant, {"type": "null"}]}],
-        "minItems": 5,
-        "maxItems": 5,
-    }
-    phase = {"phase": {"enum": ["requested", "done", "failed", "expired"]}}
-    bodies: Mapping[str, dict[str, Any]] = {
-        "twin-put": {"model": {"type": "string"}, "contents": {"type": "object"}},
-        "patch": {"ops": {"type": "array", "items": {"type": "object", "required": ["op", "path"]}}},
-        "relationship-put": {
-            "id": {"type": "string"},
-            "name": {"type": "string"},
-            "target": {"type": "string"},
-            "contents": {"type": "object"},
-        },
-        "relationship-delete": {"id": {"type": "string"}},
-        "samples": {"source": {"type": "string"}, "readings": {"type": "array", "items": reading}},
-        "telemetry": {"path": {}, "value": {}},
-        "write": phase,
-        "command": phase,
-        "model": {"id": {"type": "string"}, "action": {"enum": ["put", "delete", "decommission"]}},
-        "link": {"source": {"type": "string"}, "kind": {"type": "string"}, "cause": text},
-    }
-    cases = [
-        {
-            "if": {"properties": {"kind": {"const": kind}}},
-            "then": {"properties": {"body": {"required": sorted(body), "properties": body}}},
-        }
-        for kind, body in bodies.items()
-    ]
-    known = ", ".join(get_args(Kind))
-    return _head("event.schema.json", "A stored event", "interop.event") | {
-        "type": "object",
-        "required": ["v", "seq", "kind", "twin", "recordedAt", "actor", "cause", "body"],
-        "properties": {
-            "v": {"const": EVENT_VERSION},
-            "seq": {"type": "integer", "minimum": 1},
-            "kind": {"type": "string", "description": f"Known: {known}. Others are kept."},
-            "twin": text,
-            "recordedAt": instant,
-            "actor": {"type": "string", "minLength": 1},
-            "cause": {"type": ["integer", "null"], "minimum": 1, "description": "seq of the event that led to it."},
-            "body": {"type": "object"},
-        },
-        "additionalProperties": False,
-        "allOf": cases,
-    }
