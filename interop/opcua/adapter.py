@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Final, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
@@ -17,8 +18,9 @@ from interop.values import Point, Sample, Value
 if TYPE_CHECKING:
     from interop.opcua.link import Link
 
+
 ADDRESS_RULE: Final = "MTOPCUA01"
-NAMESPACE_RULE: Final = "MTOPCUA02"
+PREFIX_RULE: Final = "MTOPCUA02"
 UNSECURED_RULE: Final = "MTOPCUA03"
 
 
@@ -45,7 +47,7 @@ class OpcUaAdapter(Adapter):
         settings: OpcUaSettings = source.settings
         found = [
             Diagnostic(
-                rule=NAMESPACE_RULE,
+                rule=PREFIX_RULE,
                 cause=f"sources.{source.name}.namespaces: the prefix {prefix!r} would be read as a namespace index",
                 action="Use a prefix that is no number.",
                 value=prefix,
@@ -53,18 +55,32 @@ class OpcUaAdapter(Adapter):
             for prefix in settings.namespaces
             if prefix.isdigit()
         ]
-        for binding in source.bindings:
-            found += [
+        host = urlsplit(settings.opcua).hostname or ""
+        if settings.security.mode == "None" and not _is_this_machine(host):
+            found.append(
                 Diagnostic(
-                    rule=ADDRESS_RULE,
-                    severity=Severity.ERROR,
-                    location=binding.location,
-                    cause=f"{binding.point}: {problem.cause}",
-                    action=problem.action,
-                    value=str(binding.point),
+                    rule=UNSECURED_RULE,
+                    severity=Severity.WARNING,
+                    cause=f"sources.{source.name}: the link to {host} is neither signed nor encrypted",
+                    action="Remove security: none, and let the two sides trust each other's certificates.",
                 )
-                for problem in problems(binding.address, settings.namespaces)
-            ]
+            )
+        said: set[str] = set()
+        for binding in source.bindings:
+            for problem in problems(binding.address, settings.namespaces):
+                if problem.cause in said:
+                    continue  # one `at:` serves many
+                said.add(problem.cause)
+                found.append(
+                    Diagnostic(
+                        rule=ADDRESS_RULE,
+                        severity=Severity.ERROR,
+                        location=binding.location,
+                        cause=f"{binding.point}: {problem.cause}",
+                        action=problem.action,
+                        value=str(binding.point),
+                    )
+                )
         return found
 
     @classmethod
@@ -111,3 +127,7 @@ class OpcUaAdapter(Adapter):
     async def call(self, point: Point, argument: Value, *, deadline_s: float) -> Value:
         """Calls the method of a Command (OPC 10000-4, 5.12.2)."""
         return await self._open.call(point, argument, deadline_s=deadline_s)
+
+
+def _is_this_machine(host: str) -> bool:
+    return host in {"localhost", "::1"} or host.startswith("127.")

@@ -57,6 +57,7 @@ class Link:
         self._bound: dict[Point, Bound] = {}
         self._subscribers: list[Subscriber] = []
         self._down: LinkEvent | None = None
+        self._said: set[str] = set()
         self._started: datetime | None = None
         self._last_alive: datetime | None = None
 
@@ -130,6 +131,7 @@ class Link:
             cause = "the server started anew"
             events.append(LinkEvent(self._name, "restarted", outage.since, now, cause, len(self._bound)))
         self._down, self._started, self._last_alive = None, session.started, now
+        self._said.clear()
         for subscriber in subscribers:
             subscriber.release(events)
         self._session = session
@@ -170,8 +172,9 @@ class Link:
     def _say_down(self, cause: str) -> None:
         now = utc_now()
         since = self._down.since if self._down else self._last_alive or now
-        if self._down is not None and self._down.cause == cause:
-            return
+        if cause in self._said:
+            return  # causes that take turns are not told again and again
+        self._said.add(cause)
         self._down = LinkEvent(self._name, "down", since, cause=cause)
         _log.info("%s is down: %s", self._name, cause)
         for subscriber in self._subscribers:

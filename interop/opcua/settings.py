@@ -154,6 +154,15 @@ class NodeAddress(BaseModel):
     sampling: Seconds | None = None
     queue: int | None = Field(default=None, ge=1, le=100_000)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _short_node_id(cls, given: Any) -> Any:
+        """A node id may stand where the short form of a path stands."""
+        if isinstance(given, dict) and isinstance(given.get("path"), str) and is_node_id(given["path"]):
+            rest = {key: value for key, value in given.items() if key != "path"}
+            return {"node": given["path"]} | rest
+        return given
+
 
 _NODE_ID: Final = re.compile(r"(?:nsu=(?P<uri>[^;]+);)?(?P<kind>[isgb])=(?P<id>.+)", re.DOTALL)
 _BY_INDEX: Final = re.compile(r"ns=\d+;")
@@ -206,29 +215,45 @@ def parse_path(path: str, namespaces: dict[str, str]) -> tuple[tuple[str | None,
     Raises:
         AddressProblem: An empty step, a namespace index, an unknown prefix.
     """
+    steps, found = _read_path(path, namespaces)
+    if found:
+        raise found[0]
+    return tuple(steps)
+
+
+def _read_path(path: str, namespaces: dict[str, str]) -> tuple[list[tuple[str | None, str]], list[AddressProblem]]:
+    """The steps that can be read, and what is wrong with the others."""
     body = path.removeprefix("/")
-    steps = _SEGMENT.findall(body)
-    if not body or "/".join(steps) != body:
-        raise AddressProblem(f"{path!r} has an empty step", "Write prefix:Name/prefix:Name.")
-    return tuple(_step(step, path, namespaces) for step in steps)
+    texts = _SEGMENT.findall(body)
+    if not body or "/".join(texts) != body:
+        return [], [AddressProblem(f"{path!r} has an empty step", "Write prefix:Name/prefix:Name.")]
+    steps: list[tuple[str | None, str]] = []
+    found: list[AddressProblem] = []
+    for text in texts:
+        step = _step(text, path, namespaces)
+        if isinstance(step, AddressProblem):
+            found.append(step)
+        else:
+            steps.append(step)
+    return steps, found
 
 
-def _step(step: str, path: str, namespaces: dict[str, str]) -> tuple[str | None, str]:
+def _step(step: str, path: str, namespaces: dict[str, str]) -> tuple[str | None, str] | AddressProblem:
     found = re.match(r"((?:&.|[^:&])*):", step)
     prefix = found[1] if found else None
     name = re.sub(r"&(.)", r"\1", step[found.end() :] if found else step)
     if not name:
-        raise AddressProblem(f"{path!r}: the step {step!r} has no name", "Write prefix:Name.")
+        return AddressProblem(f"{path!r}: the step {step!r} has no name", "Write prefix:Name.")
     if prefix is None:
         return None, name
     if prefix.isdigit():
-        raise AddressProblem(
+        return AddressProblem(
             f"{path!r} names a namespace by its index {prefix}, which changes from one start of a server to the next",
             "Give the namespace a prefix under `namespaces:` with its URI, and write prefix:Name.",
         )
     if prefix not in namespaces:
         known = ", ".join(sorted(namespaces)) or "none is declared"
-        raise AddressProblem(
+        return AddressProblem(
             f"{path!r}: the prefix {prefix!r} is not declared ({known})",
             f"Add `{prefix}: <namespace URI>` under `namespaces:` of the source.",
         )
@@ -244,13 +269,13 @@ def problems(address: NodeAddress, namespaces: dict[str, str]) -> list[AddressPr
         found.append(AddressProblem(f"the address says {said}", "Give exactly one of path, node and auto."))
     texts = [text for text in (address.at, address.path, address.node) if text is not None]
     for text in texts:
-        try:
-            if text == address.node or (text == address.at and is_node_id(text)):
+        if text == address.node or (text == address.at and is_node_id(text)):
+            try:
                 parse_node_id(text)
-            else:
-                parse_path(text, namespaces)
-        except AddressProblem as problem:
-            found.append(problem)
+            except AddressProblem as problem:
+                found.append(problem)
+        else:
+            found += _read_path(text, namespaces)[1]
     if address.at is None and (address.auto is not None or (address.path or "/")[0] != "/"):
         found.append(AddressProblem("it starts nowhere", "Give the group an `at:`, or begin the path with /Objects/…."))
     return found

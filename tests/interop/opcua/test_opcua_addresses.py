@@ -64,6 +64,31 @@ def test_a_right_address_has_no_finding(address: dict[str, Any]) -> None:
     assert findings({"t": "urn:tank"}, **address) == []
 
 
+def test_every_wrong_step_of_a_path_is_found() -> None:
+    found = findings({"t": "urn:tank"}, path="/Objects/2:Tank/x:Pump/t:Level")
+    assert len(found) == 2
+
+
+def test_a_wrong_at_is_said_once_for_all_that_it_serves() -> None:
+    settings = OpcUaSettings(opcua=URL)
+    bindings = [binding(name, NodeAddress(at="/Objects/2:Tank", auto=(name,))) for name in ("level", "power")]
+    (found,) = OpcUaAdapter.check(Source(name="plant", settings=settings, bindings=bindings))
+    assert found.rule == "MTOPCUA01"
+
+
+def test_a_node_id_may_stand_where_a_path_stands() -> None:
+    address = NodeAddress(at="/Objects/t:Tank", path="nsu=urn:tank;s=Level")
+    assert (address.path, address.node) == (None, "nsu=urn:tank;s=Level")
+    (found,) = findings({}, path="ns=2;s=Level")
+    assert "by an index" in found
+
+
+def test_every_rule_of_an_address_is_explained() -> None:
+    from interop.rules import find_rules
+
+    assert {"MTOPCUA01", "MTOPCUA02", "MTOPCUA03"} <= set(find_rules())
+
+
 def test_a_prefix_that_is_a_number_is_a_finding() -> None:
     assert any("index" in found for found in findings({"2": "urn:tank"}, node="i=85"))
 
@@ -110,3 +135,13 @@ def test_checking_imports_no_opc_ua_stack() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3]
     )
     assert done.stdout.strip() == "False"
+
+
+def test_an_unsecured_link_to_another_machine_is_a_warning() -> None:
+    def rules(url: str, security: str | dict[str, str]) -> list[str]:
+        settings = OpcUaSettings.model_validate({"opcua": url, "security": security})
+        return [found.rule for found in OpcUaAdapter.check(Source(name="plant", settings=settings, bindings=[]))]
+
+    assert rules("opc.tcp://10.0.0.5", "none") == ["MTOPCUA03"]
+    assert rules("opc.tcp://10.0.0.5", {}) == []
+    assert rules("opc.tcp://127.0.0.1", "none") == []
