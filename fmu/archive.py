@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -136,7 +137,7 @@ def _opened(path: Path, limits: Limits) -> Iterator[zipfile.ZipFile]:
         raise ArchiveUnsafe(f"{path}: not a sound zip archive: {error}", action=_ASK_AUTHOR) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise ArchiveUnsafe(f"{path}: not a sound zip archive: {error}", action=_ASK_AUTHOR) from error
-    except (ValueError, UnicodeError, OverflowError, MemoryError) as error:
+    except (ValueError, struct.error, OverflowError, MemoryError) as error:
         raise ArchiveUnsafe(f"{path}: not a sound zip archive: {error}", action=_ASK_AUTHOR) from error
 
 
@@ -172,6 +173,7 @@ def _why_unsafe(entry: zipfile.ZipInfo, limits: Limits) -> str:
         (len(parts) > limits.depth, f"lies more than {limits.depth} folders deep"),
         (kind not in (0, stat.S_IFREG, stat.S_IFDIR), "is a link or a device, not a file"),
         (bool(entry.flag_bits & 0x1), "is encrypted"),
+        (entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED), "is packed in a way that FMI forbids"),
         (
             entry.file_size > limits.ratio_from_bytes and entry.file_size > limits.ratio * max(entry.compress_size, 1),
             f"unpacks to more than {limits.ratio:g} times its packed size",

@@ -13,6 +13,7 @@ from dtdl.errors import DescriptionInvalid, InputUnreadable
 from fmu import archive
 
 FILE_NAME: Final = "modelDescription.xml"
+FMI_1: Final = 1
 FMI_2: Final = 2
 FMI_3: Final = 3
 

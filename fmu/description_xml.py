@@ -1,4 +1,4 @@
-"""modelDescription.xml of FMI 2.0 and 3.0 → Description; every finding is collected with its line."""
+"""modelDescription.xml of FMI 1.0, 2.0 and 3.0 → Description; every finding is collected with its line."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dtdl.diagnostic import Diagnostic, Location, Severity
 from dtdl.errors import DescriptionInvalid
 from fmu.description import (
     FLOATS,
+    FMI_1,
     FMI_2,
     FMI_3,
     INTEGERS,
@@ -91,9 +92,10 @@ class _Reader:
         if root.tag != "fmiModelDescription":
             self._report(root, "MT212", f"the root element is <{root.tag}>, not <fmiModelDescription>.")
             raise DescriptionInvalid(self._found)
-        self._major = {"2.": FMI_2, "3.": FMI_3}.get(version[:2], 0)
+        self._major = {"1.": FMI_1, "2.": FMI_2, "3.": FMI_3}.get(version[:2], 0)
         if not self._major:
-            self._report(root, "MT213", f"FMI version {version!r} is not supported.", "Export the FMU as 2.0 or 3.0.")
+            action = "Export the FMU as 2.0 or 3.0."
+            self._report(root, "MT213", f"FMI version {version!r} is not supported.", action)
             raise DescriptionInvalid(self._found)
         self._types = self._read_types()
         interfaces = self._interfaces()
@@ -104,7 +106,7 @@ class _Reader:
             file=self._file,
             fmi_version=version,
             model_name=self._required(root, "modelName"),
-            token=self._required(root, "guid" if self._major == FMI_2 else "instantiationToken"),
+            token=self._required(root, "instantiationToken" if self._major == FMI_3 else "guid"),
             co_simulation=interfaces.get("co-simulation"),
             model_exchange=interfaces.get("model-exchange"),
             scheduled_execution=interfaces.get("scheduled-execution"),
@@ -126,7 +128,32 @@ class _Reader:
             raise DescriptionInvalid(self._found)
         return description
 
+    def _interface_1(self) -> dict[str, Interface]:
+        """FMI 1.0: an element Implementation is there for co-simulation only; else it is model exchange."""
+        identifier = self._required(self._root, "modelIdentifier")
+        implementation = self._root.first("Implementation")
+        if implementation is None:
+            return {"model-exchange": Interface(kind="model-exchange", model_identifier=identifier)}
+        tool = implementation.first("CoSimulation_Tool")
+        slave = implementation.first("CoSimulation_StandAlone") or tool
+        capabilities = slave.first("Capabilities") if slave is not None else None
+        if capabilities is None:
+            self._report(implementation, "MT218", "the element Capabilities is missing.")
+            return {}
+        return {
+            "co-simulation": Interface(
+                kind="co-simulation",
+                model_identifier=identifier,
+                variable_step=self._flag(capabilities, "canHandleVariableCommunicationStepSize"),
+                needs_execution_tool=tool is not None,
+                once_per_process=self._flag(capabilities, "canBeInstantiatedOnlyOncePerProcess"),
+                capabilities=dict(capabilities.attributes),
+            )
+        }
+
     def _interfaces(self) -> dict[str, Interface]:
+        if self._major == FMI_1:
+            return self._interface_1()
         found: dict[str, Interface] = {}
         for tag, kind in _INTERFACES.items():
             element = self._root.first(tag)
@@ -155,6 +182,10 @@ class _Reader:
 
     def _units(self) -> dict[str, Unit]:
         units: dict[str, Unit] = {}
+        for element in self._section("UnitDefinitions", "BaseUnit"):
+            # FMI 1.0 names base units and says nothing of their size
+            name = self._required(element, "unit")
+            units[name] = Unit(name=name, defined=False)
         for element in self._section("UnitDefinitions", "Unit"):
             name = self._required(element, "name")
             if name in units:
@@ -180,9 +211,9 @@ class _Reader:
 
     def _read_types(self) -> dict[str, Element]:
         types: dict[str, Element] = {}
-        if self._major == FMI_2:
-            for simple in self._section("TypeDefinitions", "SimpleType"):
-                inner = next((child for child in simple.children if child.tag in _TYPES_2), None)
+        if self._major < FMI_3:
+            for simple in self._section("TypeDefinitions", "SimpleType" if self._major == FMI_2 else "Type"):
+                inner = next((child for child in simple.children if child.tag.removesuffix("Type") in _TYPES_2), None)
                 if inner is None:
                     self._report(simple, "MT217", "the type definition names no type.")
                     continue
@@ -212,7 +243,7 @@ class _Reader:
         variables: list[Variable] = []
         names: dict[str, int] = {}
         for element in section.children:
-            variable = self._variable_2(element) if self._major == FMI_2 else self._variable_3(element)
+            variable = self._variable_3(element) if self._major == FMI_3 else self._variable_2(element)
             if variable is None:
                 continue
             if variable.name in names:
@@ -242,11 +273,14 @@ class _Reader:
         attributes = typed.attributes
         declared = attributes.get("declaredType", "")
         inherited = self._declared(typed, declared)
-        causality = self._choice(element, "causality", _CAUSALITIES, "local")
+        causality = self._causality(element)
         natural = "continuous" if type_ in FLOATS else "discrete"
         if causality in ("parameter", "calculatedParameter", "structuralParameter") and self._major == FMI_3:
             natural = "fixed"
-        variability = self._choice(element, "variability", _VARIABILITIES, natural)
+        if self._major == FMI_1 and element.attributes.get("variability") == "parameter":
+            variability = "fixed"
+        else:
+            variability = self._choice(element, "variability", _VARIABILITIES, natural)
         dimensions = tuple(self._dimension(child) for child in typed.all("Dimension"))
         return Variable(
             name=self._required(element, "name"),
@@ -254,7 +288,7 @@ class _Reader:
             type=type_,
             causality=cast("Causality", causality),
             variability=variability,
-            initial=self._initial(element, causality, variability),
+            initial=self._initial(element, typed, causality, variability),
             start=self._start(typed, type_, array=bool(dimensions)),
             unit=attributes.get("unit", inherited.get("unit", "")),
             display_unit=attributes.get("displayUnit", inherited.get("displayUnit", "")),
@@ -290,8 +324,20 @@ class _Reader:
             for item in element.all("Item")
         )
 
-    def _initial(self, element: Element, causality: str, variability: str) -> str:
+    def _causality(self, element: Element) -> str:
+        if self._major != FMI_1:
+            return self._choice(element, "causality", _CAUSALITIES, "local")
+        if element.attributes.get("variability") == "parameter":
+            return "parameter"
+        written = self._choice(element, "causality", frozenset({"input", "output", "internal", "none"}), "internal")
+        return written if written in ("input", "output") else "local"
+
+    def _initial(self, element: Element, typed: Element, causality: str, variability: str) -> str:
         """FMI 2.0, 2.2.7, and FMI 3.0, 2.4.7.5: the default of ``initial`` follows from the other two."""
+        if self._major == FMI_1:
+            if "start" not in typed.attributes or causality == "input":
+                return "" if causality == "input" else "calculated"
+            return "exact" if self._flag(typed, "fixed", default="true") else "approx"
         if "initial" in element.attributes:
             return self._choice(element, "initial", _INITIALS, "")
         if causality in ("parameter", "structuralParameter") or (variability == "constant" and causality != "input"):
@@ -335,6 +381,8 @@ class _Reader:
     def _structure(self, variables: Sequence[Variable]) -> dict[str, tuple[Unknown, ...]]:
         empty: dict[str, tuple[Unknown, ...]] = {"outputs": (), "derivatives": (), "initial": ()}
         section = self._root.first("ModelStructure")
+        if self._major == FMI_1:
+            return empty
         if section is None:
             self._report(self._root, "MT218", "the element ModelStructure is missing.")
             return empty
@@ -396,8 +444,8 @@ class _Reader:
             return default
         return value
 
-    def _flag(self, element: Element, name: str) -> bool:
-        value = element.attributes.get(name, "false").strip()
+    def _flag(self, element: Element, name: str, *, default: str = "false") -> bool:
+        value = element.attributes.get(name, default).strip()
         if value not in ("true", "false", "1", "0"):
             self._report(element, "MT226", f"{name}={value!r} is neither true nor false.")
         return value in ("true", "1")

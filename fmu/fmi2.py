@@ -58,7 +58,7 @@ class CoSimulation2(Instance):
         )
         return found
 
-    def _enter_initialization(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
+    def _initialize(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
         self._call(
             "SetupExperiment",
             self.component,
@@ -69,6 +69,7 @@ class CoSimulation2(Instance):
             ctypes.c_double(stop_s or 0.0),
         )
         self._call("EnterInitializationMode", self.component)
+        self._call("ExitInitializationMode", self.component)
 
     def _prepare_step(self) -> Callable[[float, float], None]:
         function = self.function("DoStep")

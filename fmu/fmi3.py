@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from fmu.instance import WARNING, Instance
+from fmu.description import Type, Variable
+from fmu.instance import WARNING, Block, Instance, Members, Values
 
 _LOGGER: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p)
 
@@ -29,6 +30,7 @@ class CoSimulation3(Instance):
         "Enumeration": ("Int64", ctypes.c_int64),
         "Boolean": ("Boolean", ctypes.c_bool),
         "String": ("String", ctypes.c_char_p),
+        "Binary": ("Binary", ctypes.c_void_p),
     }
 
     def _instantiate(self) -> int | None:
@@ -49,7 +51,7 @@ class CoSimulation3(Instance):
         )  # fmt: skip
         return found
 
-    def _enter_initialization(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
+    def _initialize(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
         self._call(
             "EnterInitializationMode",
             self.component,
@@ -59,6 +61,18 @@ class CoSimulation3(Instance):
             ctypes.c_bool(stop_s is not None),
             ctypes.c_double(stop_s or 0.0),
         )
+        self._call("ExitInitializationMode", self.component)
+
+    def _configure(self, values: Mapping[Variable, Any]) -> None:
+        """FMI 3.0, 2.3.3: structural parameters are set in configuration mode, before anything that depends on them."""
+        self._call("EnterConfigurationMode", self.component)
+        self.setter(list(values))(list(values.values()))
+        self._call("ExitConfigurationMode", self.component)
+        self.structure |= {variable.name: int(value) for variable, value in values.items()}
+
+    def block(self, verb: str, type_: Type, members: Members) -> Block:
+        """Binaries have a call of their own, with sizes."""
+        return _BinaryBlock(self, verb, type_, members) if type_ == "Binary" else super().block(verb, type_, members)
 
     def _prepare_step(self) -> Callable[[float, float], None]:
         function = self.function("DoStep")
@@ -83,3 +97,32 @@ class CoSimulation3(Instance):
     def _log(self, environment: int, status: int, category: bytes, message: bytes) -> None:
         del environment, category
         self._logged(status, (message or b"").decode("utf-8", "replace"))
+
+
+class _BinaryBlock(Block):
+    """FMI 3.0, 2.2.6.2: sizes and addresses; what is got belongs to the FMU until its next call."""
+
+    def __init__(self, owner: Instance, verb: str, type_: Type, members: Members) -> None:
+        super().__init__(owner, verb, type_, members)
+        self._lengths = (ctypes.c_size_t * len(self.buffer))()
+        component, references, count, buffer, total = self.arguments
+        self.arguments = (component, references, count, self._lengths, buffer, total)
+
+    def get(self) -> Values:
+        """Gives bytes in order of the members."""
+        self.exchange()
+        return [
+            ctypes.string_at(address, length) if address else b""
+            for address, length in zip(self.buffer, self._lengths, strict=True)
+        ]
+
+    def set(self, values: Sequence[Any]) -> None:
+        """Takes bytes in order of the members."""
+        kept: list[Any] = []
+        for k, value in enumerate(values):
+            if not isinstance(value, bytes):
+                raise self.refused(self.names[k], value, "its type is Binary")
+            kept.append(ctypes.create_string_buffer(value, max(len(value), 1)))
+            self.buffer[k] = ctypes.addressof(kept[-1])
+            self._lengths[k] = len(value)
+        self.exchange()

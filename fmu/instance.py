@@ -25,6 +25,7 @@ _KEPT_MESSAGES: Final = 20
 Values = list[Any]
 Getter = Callable[[], Values]
 Setter = Callable[[Sequence[Any]], None]
+Members = Sequence[tuple[int, Variable]]
 
 
 class Instance(ABC):
@@ -37,13 +38,17 @@ class Instance(ABC):
         note: Where calls are noted.
 
     Attributes:
+        prefix: What its functions' names begin with.
         component: Handle of the instance; None when it is freed.
+        structure: Structural parameters that were set.
         messages: What the FMU logged last.
         time_s: Simulation time reached, in seconds.
         ended: Whether the FMU asked to end the simulation.
     """
 
-    prefix: ClassVar[str]
+    prefix: str
+    terminate: ClassVar[str] = "Terminate"
+    free: ClassVar[str] = "FreeInstance"
     c_types: ClassVar[Mapping[str, tuple[str, Any]]]
 
     def __init__(self, folder: Path, description: Description, name: str, note: Note) -> None:
@@ -51,6 +56,7 @@ class Instance(ABC):
         self.name = name
         self.time_s = 0.0
         self.ended = False
+        self.structure: dict[str, int] = {}
         self.messages: deque[str] = deque(maxlen=_KEPT_MESSAGES)
         interface = description.co_simulation
         if interface is None:
@@ -82,7 +88,11 @@ class Instance(ABC):
     def _instantiate(self) -> int | None: ...
 
     @abstractmethod
-    def _enter_initialization(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None: ...
+    def _initialize(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None: ...
+
+    def _configure(self, values: Mapping[Variable, Any]) -> None:
+        """Sets structural parameters, which only FMI 3.0 has."""
+        assert not values
 
     @abstractmethod
     def _prepare_step(self) -> Callable[[float, float], None]: ...
@@ -109,10 +119,13 @@ class Instance(ABC):
         """
         named = [(self._settable(name), value) for name, value in values.items()]
         self.time_s = start_s
-        if named:
-            self.setter([variable for variable, _ in named])([value for _, value in named])
-        self._enter_initialization(start_s, stop_s, tolerance)
-        self._call("ExitInitializationMode", self.component)
+        structural = {variable: value for variable, value in named if variable.causality == "structuralParameter"}
+        if structural:
+            self._configure(structural)
+        plain = [(variable, value) for variable, value in named if variable not in structural]
+        if plain:
+            self.setter([variable for variable, _ in plain])([value for _, value in plain])
+        self._initialize(start_s, stop_s, tolerance)
         self._step = self._prepare_step()
 
     def step(self, step_s: float) -> None:
@@ -132,7 +145,7 @@ class Instance(ABC):
         Returns:
             A function that gives their values in order; a list for an array.
         """
-        parts = [_Block(self, "Get", type_, members) for type_, members in _by_type(variables)]
+        parts = [self.block("Get", type_, members) for type_, members in _by_type(variables)]
         if len(parts) == 1:
             return parts[0].get
 
@@ -151,7 +164,7 @@ class Instance(ABC):
         Returns:
             A function that takes their values in order; a sequence for an array.
         """
-        parts = [_Block(self, "Set", type_, members) for type_, members in _by_type(variables)]
+        parts = [self.block("Set", type_, members) for type_, members in _by_type(variables)]
         if len(parts) == 1:
             return parts[0].set
 
@@ -161,16 +174,26 @@ class Instance(ABC):
 
         return put
 
+    def block(self, verb: str, type_: Type, members: Members) -> Block:
+        """Prepares get or set of variables of one type.
+
+        Args:
+            verb: ``Get`` or ``Set``.
+            type_: Their type.
+            members: Position and variable.
+        """
+        return Block(self, verb, type_, members)
+
     def close(self) -> None:
         """Terminates and frees the instance; does nothing the second time."""
         if self.component is None:
             return
         component, self.component = self.component, None
         if self._alive:
-            self.note.call(self.prefix + "Terminate", self.time_s)
-            self.function("Terminate")(component)
-        self.note.call(self.prefix + "FreeInstance", self.time_s)
-        free = self.function("FreeInstance")
+            self.note.call(self.prefix + self.terminate, self.time_s)
+            self.function(self.terminate)(component)
+        self.note.call(self.prefix + self.free, self.time_s)
+        free = self.function(self.free)
         free.restype = None
         free(component)
 
@@ -206,7 +229,8 @@ class Instance(ABC):
                 count *= dimension.start
                 continue
             owner = next(v for v in self.description.variables if v.value_reference == dimension.value_reference)
-            count *= int(owner.start) if isinstance(owner.start, int | float) else 0
+            length = self.structure.get(owner.name, owner.start)
+            count *= int(length) if isinstance(length, int | float) else 0
         return count
 
     def function(self, name: str) -> Any:
@@ -258,19 +282,19 @@ class Instance(ABC):
             self.messages.append(message.strip())
 
 
-class _Block:
+class Block:
     """Variables of one type with their prepared buffers."""
 
-    def __init__(self, owner: Instance, verb: str, type_: Type, members: Sequence[tuple[int, Variable]]) -> None:
+    def __init__(self, owner: Instance, verb: str, type_: Type, members: Members) -> None:
         self.positions = [position for position, _ in members]
-        self._owner = owner
+        self.owner = owner
         self._type = type_
         self._sizes = [owner.size(variable) for _, variable in members]
         self._arrays = any(variable.dimensions for _, variable in members)
-        self._names = [variable.name for _, variable in members]
+        self.names = [variable.name for _, variable in members]
         if type_ not in owner.c_types:
             raise FmuError(
-                f"{owner.description.file}: {self._names[0]!r} is of type {type_}, which cannot be exchanged yet",
+                f"{owner.description.file}: {self.names[0]!r} is of type {type_}, which cannot be exchanged yet",
                 action="Leave it out.",
             )
         suffix, c_type = owner.c_types[type_]
@@ -279,22 +303,24 @@ class _Block:
         references = (ctypes.c_uint32 * len(members))(*(variable.value_reference for _, variable in members))
         self.buffer = (c_type * count)()
         self._function = owner.function(verb + suffix)
-        self._arguments: tuple[Any, ...] = (
+        self.arguments: tuple[Any, ...] = (
             owner.component, references, ctypes.c_size_t(len(members)), self.buffer,
         )  # fmt: skip
         if owner.description.major >= FMI_3:
-            self._arguments += (ctypes.c_size_t(count),)
+            self.arguments += (ctypes.c_size_t(count),)
         self._verb = verb + suffix
 
-    def _exchange(self) -> None:
-        owner = self._owner
+    def exchange(self) -> None:
+        """Makes the call."""
+        owner = self.owner
         owner.note.call(self._call, owner.time_s)
-        status = self._function(*self._arguments)
+        status = self._function(*self.arguments)
         if status > WARNING:
             owner.fail(self._verb, status)
 
     def get(self) -> Values:
-        self._exchange()
+        """Gives the values in order of the members."""
+        self.exchange()
         if self._type == "String":
             values: Values = [(text or b"").decode("utf-8", "replace") for text in self.buffer]
         elif self._type == "Boolean":
@@ -311,13 +337,14 @@ class _Block:
         return grouped
 
     def set(self, values: Sequence[Any]) -> None:
+        """Takes values in order of the members."""
         flat = list(values)
         if self._arrays:
             flat = []
-            for name, size, value in zip(self._names, self._sizes, values, strict=True):
+            for name, size, value in zip(self.names, self._sizes, values, strict=True):
                 elements = list(value) if isinstance(value, list | tuple) else [value]
                 if len(elements) != size:
-                    raise self._refused(name, value, f"it has {size} elements")
+                    raise self.refused(name, value, f"it has {size} elements")
                 flat += elements
         if self._type == "String":
             flat = [value.encode() if isinstance(value, str) else value for value in flat]
@@ -325,14 +352,15 @@ class _Block:
             self.buffer[:] = flat
         except (TypeError, ValueError, OverflowError) as error:
             name, value = next(
-                ((n, v) for n, v in zip(self._names, values, strict=False) if not fits(v, self._type)),
-                (self._names[0], values[0]),
+                ((n, v) for n, v in zip(self.names, values, strict=False) if not fits(v, self._type)),
+                (self.names[0], values[0]),
             )
-            raise self._refused(name, value, f"its type is {self._type}") from error
-        self._exchange()
+            raise self.refused(name, value, f"its type is {self._type}") from error
+        self.exchange()
 
-    def _refused(self, name: str, value: object, why: str) -> FmuError:
-        return FmuError(f"{self._owner.name}: {name!r} does not take {value!r}: {why}", action="Give such a value.")
+    def refused(self, name: str, value: object, why: str) -> FmuError:
+        """The error for a value that a variable does not take."""
+        return FmuError(f"{self.owner.name}: {name!r} does not take {value!r}: {why}", action="Give such a value.")
 
 
 def fits(value: object, type_: Type) -> bool:
@@ -370,13 +398,14 @@ def open_instance(folder: Path, description: Description, name: str, note: Note)
         FmuError: The binary cannot be loaded, or it has no co-simulation.
         StepFailed: The FMU gave no instance.
     """
-    from fmu.fmi2 import CoSimulation2  # noqa: PLC0415 - they build on this module
+    from fmu.fmi1 import CoSimulation1  # noqa: PLC0415 - they build on this module
+    from fmu.fmi2 import CoSimulation2  # noqa: PLC0415
     from fmu.fmi3 import CoSimulation3  # noqa: PLC0415
 
-    kinds: dict[int, type[Instance]] = {2: CoSimulation2, 3: CoSimulation3}
+    kinds: dict[int, type[Instance]] = {1: CoSimulation1, 2: CoSimulation2, 3: CoSimulation3}
     if description.major not in kinds:
         raise FmuError(
-            f"{description.file}: FMI {description.fmi_version} is not run", action="Export it as 2.0 or 3.0."
+            f"{description.file}: FMI {description.fmi_version} is not run", action="Export it as 1.0, 2.0 or 3.0."
         )
     return kinds[description.major](folder, description, name, note)
 

@@ -135,6 +135,19 @@ fmi2Status fmi2DoStep(fmi2Component component, fmi2Real currentCommunicationPoin
     const char *why = model_step(&c->m, communicationStepSize);
     if (why) return failed(c, why);
     c->m.v[0] = currentCommunicationPoint + communicationStepSize;
+    /* FMI 2.0, 4.2.3: this is how a slave asks to end */
+    return model_ended(&c->m) ? fmi2Discard : fmi2OK;
+}
+
+fmi2Status fmi2GetBooleanStatus(fmi2Component component, const fmi2StatusKind kind, fmi2Boolean *value) {
+    if (kind != fmi2Terminated) return failed(component, "fmi2GetBooleanStatus: this status is not there");
+    *value = model_ended(&((Component *)component)->m) != 0;
+    return fmi2OK;
+}
+
+fmi2Status fmi2GetRealStatus(fmi2Component component, const fmi2StatusKind kind, fmi2Real *value) {
+    if (kind != fmi2LastSuccessfulTime) return failed(component, "fmi2GetRealStatus: this status is not there");
+    *value = ((Component *)component)->m.v[0];
     return fmi2OK;
 }
 
@@ -187,8 +200,6 @@ ABSENT(fmi2GetDirectionalDerivative, REFERENCES, const fmi2ValueReference known[
 ABSENT(fmi2SetRealInputDerivatives, REFERENCES, const fmi2Integer orders[], const fmi2Real values[])
 ABSENT(fmi2GetRealOutputDerivatives, REFERENCES, const fmi2Integer orders[], fmi2Real values[])
 ABSENT(fmi2GetStatus, const fmi2StatusKind kind, fmi2Status *value)
-ABSENT(fmi2GetRealStatus, const fmi2StatusKind kind, fmi2Real *value)
 ABSENT(fmi2GetIntegerStatus, const fmi2StatusKind kind, fmi2Integer *value)
-ABSENT(fmi2GetBooleanStatus, const fmi2StatusKind kind, fmi2Boolean *value)
 ABSENT(fmi2GetStringStatus, const fmi2StatusKind kind, fmi2String *value)
 #pragma GCC diagnostic pop

@@ -195,6 +195,7 @@ fmi3Status fmi3DoStep(fmi3Instance instance, fmi3Float64 currentCommunicationPoi
     const char *why = model_step(&c->m, communicationStepSize);
     if (why) return failed(c, why);
     c->m.v[0] = *lastSuccessfulTime = currentCommunicationPoint + communicationStepSize;
+    *terminateSimulation = model_ended(&c->m) != 0;
     return fmi3OK;
 }
 

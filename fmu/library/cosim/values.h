@@ -8,6 +8,7 @@
  *   INTEGERS   optional: how many integers, booleans and enumerations; value references from 1000
  *   TEXTS      optional: how many strings; value references from 2000
  *   BLOBS      optional: how many binaries; value references from 3000
+ *   ENDS       optional: the model defines model_ended, which tells that it wants to end (FMI 2.0 and 3.0)
  *   ARRAYS     optional: the model has arrays of reals and defines model_size; an array's elements follow its reference
  */
 #include <stdint.h>
@@ -51,6 +52,15 @@ static const char *model_step(Values *m, double h);
 #ifdef ARRAYS
 /* Number of elements of the real variable of a value reference. */
 static size_t model_size(const Values *m, unsigned reference);
+#endif
+
+#ifdef ENDS
+static int model_ended(const Values *m);
+#else
+static int model_ended(const Values *m) {
+    (void)m;
+    return 0;
+}
 #endif
 
 static size_t size_of(const Values *m, unsigned reference) {
