@@ -60,7 +60,7 @@ def command(example: str, for_s: float | None, form: str, folder: Path | None, o
         shutil.copytree(origin, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".megatwin"))
         found = [stack.enter_context(_process(plant, folder)) for plant in _plants(folder)]
         preload()
-        settings = [ready() for ready in found]
+        settings = [ready(folder) for ready in found]
         settings += [f"serve.{name}=127.0.0.1:{_port(port)}" for name, port in (("http", 8080), ("opcua", 4850))]
         return run(Foreground(file=folder / "megatwin.yaml", overrides=(*settings, *overrides), for_s=for_s, form=form))
 
@@ -113,16 +113,22 @@ class _Ready:
         self._read_it = threading.Event()
         threading.Thread(target=self._read, args=(process,), daemon=True).start()
 
-    def __call__(self) -> str:
+    def __call__(self, folder: Path) -> str:
         self._read_it.wait(_READY_S)
         if not self._line:
             raise NotReady(
                 f"the plant {self._plant.run} did not start within {_READY_S:g} s",
                 action=f"Run it by hand to see why: python {self._plant.run}",
             )
-        url = json.loads(self._line)["url"]
-        click.echo(f"megatwin: plant    {url}  ({self._plant.run})", err=True)
-        return f"sources.{self._plant.source}.{self._plant.key}={url}"
+        said = json.loads(self._line)
+        click.echo(f"megatwin: plant    {said['url']}  ({self._plant.run})", err=True)
+        if said.get("certificate"):
+            from interop.opcua.security import Store  # noqa: PLC0415 - only for a plant that has a certificate
+
+            # What an operator does once with: megatwin opcua trust add
+            store = Store(folder / ".megatwin" / "sources" / self._plant.source)
+            store.trust(folder / said["certificate"])
+        return f"sources.{self._plant.source}.{self._plant.key}={said['url']}"
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None

@@ -121,7 +121,7 @@ class Deriver:
         except CycleError as error:
             circle = " → ".join(str(point) for point in error.args[1])
             raise ConfigInvalid(
-                [Diagnostic(rule="MT130", cause=f"values follow each other in a circle: {circle}",
+                [Diagnostic(rule="MT171", cause=f"values follow each other in a circle: {circle}",
                             action="Remove one of these roll-ups or connections.")]
             ) from error  # fmt: skip
         self._followers = {}
@@ -196,7 +196,7 @@ class Deriver:
             return _Input(point, conversion(found.unit, target.unit))
         except UnitError as error:
             raise ConfigInvalid(
-                [Diagnostic(rule="MT131", cause=f"{point} cannot become the unit of {target.path}: {error.message}",
+                [Diagnostic(rule="MT163", cause=f"{point} cannot become the unit of {target.path}: {error.message}",
                             action="Follow a value of the same dimension.")]
             ) from error  # fmt: skip
 

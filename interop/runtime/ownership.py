@@ -137,7 +137,7 @@ def _known_twin(types: Types, plan: TwinPlan, state: TwinState, result: Differen
     except ValueInvalid as error:
         return [
             Diagnostic(
-                rule="MT140",
+                rule="MT180",
                 location=plan.location,
                 cause=f"the stored state of {plan.id} does not fit {plan.model}: {found.cause}",
                 action="Change the model so that it fits, or correct the stored value with the old model first.",

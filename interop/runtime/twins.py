@@ -6,13 +6,22 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
 from dtdl.compiler.point import PointType
 from dtdl.elements import Component, Model
 from dtdl.elements import Relationship as RelationshipType
-from dtdl.errors import Conflict, ModelNotFound, NotReady, PreconditionFailed, RequestInvalid, TwinNotFound
+from dtdl.errors import (
+    Conflict,
+    InputUnreadable,
+    ModelNotFound,
+    NotReady,
+    PreconditionFailed,
+    RequestInvalid,
+    TwinNotFound,
+)
 from interop.config.plan import Configuration
 from interop.event import Draft, Event
 from interop.graph.document import components_of, contents_from_document, marked
@@ -315,7 +324,9 @@ class Runtime:
             await self.engine.commit(drafts)
 
     async def _start_links(self) -> None:
-        for plan in self.configuration.sources.values():
+        plans = self.configuration.sources.values()
+        await asyncio.to_thread(_make_folders, [Path(plan.source.state_dir) for plan in plans])
+        for plan in plans:
             link = Link(plan, self.engine.submit, self._current)
             self.links[plan.name] = link
             for binding in plan.source.bindings:
@@ -468,6 +479,17 @@ class Runtime:
                 f"{state.id} has {len(same)} {name} already; at most {limit}",
                 action="Delete one first.",
             )
+
+
+def _make_folders(folders: Sequence[Path]) -> None:
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputUnreadable(
+                f"the folder {folder} cannot be made: {error.strerror}",
+                action="Give `data:` a folder that can be written.",
+            ) from error
 
 
 def _precondition(etag: str | None, if_match: str | None, if_none_match: str | None, what: str) -> None:

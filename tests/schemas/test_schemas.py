@@ -14,7 +14,7 @@ from interop.event import Event
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
-NAMES = ["megatwin", "diagnostic", "event"]
+NAMES = ["megatwin", "diagnostic", "event", "service"]
 DATA = {".yaml", ".json"}
 
 
@@ -74,6 +74,6 @@ def test_every_example_fits_the_schema_of_the_file(path):
 
 def test_a_stored_event_fits_the_schema_of_events():
     now = datetime.now(UTC)
-    body = {"source": "plant", "readings": [["t/level", 1.5, "Good", "2026-01-31T12:00:00.000000Z", None]]}
+    body = {"source": "plant", "readings": [["t/level", 1.5, "Good", "2026-01-31T12:00:00.000000Z", None, "t"]]}
     event = Event(seq=1, kind="samples", twin=None, recorded_at=now, actor="source:plant", body=body)
     jsonschema.validate(json.loads(event.encode()), schema("event"), jsonschema.Draft202012Validator)

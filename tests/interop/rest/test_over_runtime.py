@@ -18,7 +18,7 @@ from interop.rest.client import AsyncClient, connect
 from interop.rest.server import RestServer
 from interop.runtime.twins import Runtime
 from interop.values import utc_now
-from tests.interop.runtime_bench import FILE, bench, plant, until, value
+from tests.interop.runtime_bench import FILE, bench, cell, plant, until, value
 
 PUMP = "dtmi:test:Pump;1"
 
@@ -97,7 +97,7 @@ async def test_what_a_plant_refuses_is_400_with_its_code_and_each_result(tmp_pat
 async def test_a_link_that_is_down_is_503_with_when_to_try_again(tmp_path: Path) -> None:
     async with served(tmp_path) as (runtime, twins):
         plant(runtime, "east").cut("the cable is out")
-        await until(lambda: runtime.links["east"].now.state == "down")
+        await until(lambda: cell(runtime, "p1/power").status == "BadNoCommunication")
         with pytest.raises(LinkDown) as caught:
             await twins.set("p1/goal", 1.0)
         assert caught.value.retry_after_s >= 1
