@@ -53,3 +53,17 @@ def test_real_ontologies_are_judged_and_survive_printing(name: str) -> None:
         assert len(model) > 4_900
         assert adapter.dtdl.equal(adapter.dtdl.parse(adapter.dtdl.dumps(model)), model)
     assert all(d.location is not None and d.location.line for d in found)
+
+
+@needs_cases
+def test_the_compiled_schemas_take_the_published_instances() -> None:
+    right = total = 0
+    for folder, _, case in table.cases(Path(str(ROOT)) / "conformance" / "dtdl"):
+        for given in case.get("instances", ()) if folder == "generated" else ():
+            failed, found = table.attempt(
+                lambda c=case, g=given: adapter.instance(table.texts(c), table.options(c), g["subject"], g["submit"])
+            )
+            right += failed if given.get("throws") else not failed and found == bool(given.get("conforms"))
+            total += 1
+    assert total > 900
+    assert total - right <= 2  # the text -0 as an unsigned number: equal to 0 once the JSON text is read
