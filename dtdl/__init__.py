@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from dtdl.diagnostic import Diagnostic, Location, Severity
     from dtdl.dtmi import Dtmi
     from dtdl.elements import Element, Interface, Model
-    from dtdl.parser import check, parse
+    from dtdl.parser.run import check, parse
     from dtdl.printer import dump, dumps, equal
     from dtdl.units import Unit, converter, convertible, parse_unit, unit
 
@@ -24,14 +24,14 @@ _HOMES = {
     "Severity": "dtdl.diagnostic",
     "Types": "dtdl.compiler.build",
     "Unit": "dtdl.units",
-    "check": "dtdl.parser",
+    "check": "dtdl.parser.run",
     "compile": "dtdl.compiler.build",
     "converter": "dtdl.units",
     "convertible": "dtdl.units",
     "dump": "dtdl.printer",
     "dumps": "dtdl.printer",
     "equal": "dtdl.printer",
-    "parse": "dtdl.parser",
+    "parse": "dtdl.parser.run",
     "parse_unit": "dtdl.units",
     "unit": "dtdl.units",
 }

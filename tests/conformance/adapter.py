@@ -1,4 +1,4 @@
-"""Renames only: our findings in the form that the published cases expect, their resolution lists as a resolver."""
+"""Renames only: our findings in the form of the published cases, their resolution lists as a resolver."""
 
 from __future__ import annotations
 
@@ -7,30 +7,21 @@ from typing import Any
 
 import dtdl
 from dtdl.diagnostic import Diagnostic, Location
+from dtdl.errors import ValueInvalid
 
-NAMES = {
-    "primary_id": "PrimaryID",
-    "secondary_id": "SecondaryID",
-    "property_name": "Property",
-    "aux_property": "AuxProperty",
-    "type_name": "Type",
-    "value": "Value",
-    "restriction": "Restriction",
-    "transformation": "Transformation",
-    "layer": "Layer",
-}
+OURS = "primary_id secondary_id property_name aux_property type_name value restriction transformation layer"
+THEIRS = "PrimaryID SecondaryID Property AuxProperty Type Value Restriction Transformation Layer"
+QUIRKS = {"TolerateSolecismsInParse": "parse", "TolerateSolecismsInResolve": "resolve"}
 
 
-def resolver(rounds: list[dict[str, Any]] | None) -> Any:
+def resolver(rounds: list[dict[str, Any]]) -> Any:
     """Gives each round of a case to the request that it belongs to."""
-    if rounds is None:
-        return None
 
     def resolve(wanted: Any) -> Any:
         for given in rounds:
             if set(given["request"]) == set(wanted):
-                texts = given["response"]
-                return texts and {t["@id"]: json.dumps(t, indent=2, ensure_ascii=False) for t in texts}
+                models = given["response"]
+                return models and {m["@id"]: json.dumps(m, indent=2, ensure_ascii=False) for m in models}
         return None
 
     return resolve
@@ -38,13 +29,12 @@ def resolver(rounds: list[dict[str, Any]] | None) -> Any:
 
 def arguments(options: dict[str, Any]) -> dict[str, Any]:
     """Options of a case as arguments of dtdl.check and dtdl.parse."""
-    quirks = {"TolerateSolecismsInParse": "parse", "TolerateSolecismsInResolve": "resolve"}
     return {
-        "resolver": resolver(options["resolution"]),
+        "resolver": resolver(options["resolution"]) if options["resolution"] else None,
         "allow_undefined": options["allow_undefined"],
         "max_version": options["max_version"],
         "limits": options["limits"],
-        "tolerate": [quirks[name] for name in options["quirks"]],
+        "tolerate": [QUIRKS[name] for name in options["quirks"]],
     }
 
 
@@ -60,7 +50,7 @@ def renamed(found: Diagnostic) -> dict[str, Any] | str:
     """A Diagnostic under the names of the cases."""
     if found.rule.endswith(":unresolved"):
         return f"unresolved:{found.value}"
-    fields = {theirs: getattr(found, ours) for ours, theirs in NAMES.items()}
+    fields = {theirs: getattr(found, ours) for ours, theirs in zip(OURS.split(), THEIRS.split(), strict=True)}
     return (
         {"ValidationID": found.rule} | fields | place("Primary", found.location) | place("Secondary", found.secondary)
     )
@@ -82,15 +72,9 @@ def dtmi(text: str) -> dict[str, Any] | None:
         made = dtdl.Dtmi(text)
     except ValueError:
         return None
-    return {
-        "MajorVersion": made.major,
-        "MinorVersion": made.minor,
-        "CompleteVersion": made.complete_version,
-        "Versionless": made.versionless,
-        "Labels": list(made.labels),
-        "IsReserved": made.is_reserved,
-        "Fragment": made.fragment,
-    }
+    versions = {"MajorVersion": made.major, "MinorVersion": made.minor, "CompleteVersion": made.complete_version}
+    parts = {"Versionless": made.versionless, "Labels": list(made.labels), "Fragment": made.fragment}
+    return versions | parts | {"IsReserved": made.is_reserved}
 
 
 def reprint(texts: list[str], options: dict[str, Any]) -> list[str]:
@@ -101,3 +85,14 @@ def reprint(texts: list[str], options: dict[str, Any]) -> list[str]:
 def same(first: list[str], second: list[str], options: dict[str, Any]) -> bool:
     """Whether two lists of texts give equal models."""
     return dtdl.equal(dtdl.parse(first, **arguments(options)), dtdl.parse(second, **arguments(options)))
+
+
+def instance(texts: list[str], options: dict[str, Any], subject: str, text: str) -> bool:
+    """Whether a JSON text is an instance of a schema of the texts."""
+    model = dtdl.parse(texts, **arguments(options))
+    check = dtdl.compile(model).check(model[subject])
+    try:
+        check(json.loads(text))
+    except (ValueInvalid, json.JSONDecodeError):
+        return False
+    return True

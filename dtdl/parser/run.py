@@ -1,0 +1,196 @@
+"""DTDL documents to elements: ``parse`` and ``check``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dtdl.context import AllowUndefined, Context, ContextOptions
+from dtdl.diagnostic import Diagnostic, Severity
+from dtdl.elements import Model
+from dtdl.errors import ModelInvalid
+from dtdl.metamodel import metamodel
+from dtdl.parser.linking import link
+from dtdl.parser.making import model_of
+from dtdl.parser.reading import Reader
+from dtdl.parser.session import Session
+from dtdl.parser.standard import standard
+from dtdl.resolver import Resolver
+from dtdl.rules import structure
+from dtdl.rules.messages import diagnostic_of
+from dtdl.source import Document, documents, load
+
+Inputs = str | Path | Iterable[str | Path]
+_ROUNDS = 100
+
+
+class _Parse:
+    """One call of ``parse`` or ``check``."""
+
+    def __init__(self, options: ContextOptions, resolver: Resolver | None, tolerate: Sequence[str]) -> None:
+        self.resolver = resolver
+        self.tolerate = frozenset(tolerate)
+        self.session = Session(metamodel())
+        self.reader = Reader(self.session, Context(self.session.metamodel, options))
+        self.extra: list[Diagnostic] = []
+
+    def run(self, inputs: Inputs) -> None:
+        self.session.tolerant = bool(self.tolerate & {"solecisms", "parse"})
+        self.read(documents(inputs))
+        if not self.bad() and self.resolve():
+            link(self.session)
+            if not self.bad():
+                structure.check(self.session)
+
+    def bad(self) -> bool:
+        return bool(self.session.findings or self.extra)
+
+    def read(self, given: Iterable[Document]) -> None:
+        for document in given:
+            if document.fault is not None:
+                fault = document.fault
+                self.extra.append(
+                    Diagnostic(rule=fault.rule, location=fault.location, cause=fault.cause, action=fault.action)
+                )
+            else:
+                self.reader.document(document)
+
+    def resolve(self) -> bool:
+        """Adds the standard elements and what the resolver gives; gives whether nothing is missing."""
+        for _ in range(_ROUNDS):
+            missing = self.missing()
+            if self.bad():
+                return False
+            if not missing:
+                return True
+            given = self.resolver(tuple(missing)) if self.resolver is not None else None
+            if given is None:
+                self.unresolved(missing)
+                return False
+            self.session.tolerant = bool(self.tolerate & {"solecisms", "resolve"})
+            self.read(self.resolved(missing, given))
+            if self.bad():
+                return False
+            left = {dtmi: spots for dtmi, spots in missing.items() if dtmi not in self.session.records}
+            if left:
+                self.unresolved(left)
+                return False
+        return False
+
+    @staticmethod
+    def resolved(missing: Mapping[str, Any], given: Iterable[str] | Mapping[str, str]) -> Iterable[Document]:
+        names = tuple(missing)
+        pairs = given.items() if isinstance(given, Mapping) else zip((*names, *[""] * 1000), given, strict=False)
+        for name, text in pairs:
+            yield load(Document(text, name or "<resolved>"))
+
+    def missing(self) -> dict[str, list[Any]]:
+        """Gives the DTMIs that are referred to and not known, with the references."""
+        session = self.session
+        found: dict[str, list[Any]] = {}
+        for reference in session.references:
+            target = reference.target
+            if target in session.records:
+                continue
+            made = standard().get(session.metamodel.resolve(target))
+            if made is not None:
+                session.records |= made
+            elif reference.text is not None and not reference.text.startswith("dtmi:"):
+                session.report(
+                    "badType",
+                    reference.owner.spot(reference.rule.name),
+                    reference.value_site(),
+                    primary=reference.owner.id,
+                    property=reference.rule.name,
+                    secondary=target,
+                    _expected=reference.expected.name if reference.expected else None,
+                )
+            elif session.metamodel.is_reserved(target):
+                session.report(
+                    "undefinedReservedId",
+                    reference.owner.spot(reference.rule.name),
+                    reference.value_site(),
+                    primary=reference.owner.id,
+                    property=reference.rule.name,
+                    secondary=target,
+                )
+            else:
+                found.setdefault(target, []).append(reference)
+        return found
+
+    def unresolved(self, missing: Mapping[str, list[Any]]) -> None:
+        for dtmi, references in missing.items():
+            for reference in references:
+                self.session.report(
+                    "unresolved",
+                    reference.value_site(),
+                    primary=reference.owner.id,
+                    property=reference.rule.name,
+                    value=dtmi,
+                )
+
+    def diagnostics(self) -> list[Diagnostic]:
+        session = self.session
+        if self.bad():
+            return [*self.extra, *(diagnostic_of(finding, session) for finding in session.findings)]
+        return [diagnostic_of(finding, session, Severity.WARNING) for finding in session.advice]
+
+
+def parse(
+    texts_or_paths: Inputs,
+    *,
+    resolver: Resolver | None = None,
+    allow_undefined: AllowUndefined = "default",
+    max_version: int | None = None,
+    limits: Sequence[str] = (),
+    tolerate: Sequence[str] = (),
+) -> Model:
+    """Reads DTDL documents and gives their elements.
+
+    Args:
+        texts_or_paths: A ``str`` is a JSON text, a ``Path`` a file, a folder (every ``*.json`` below it) or a
+            ``.jsonl`` of ``{"path", "text"}``; or several of these.
+        resolver: Gives the texts that define DTMIs which the documents only refer to.
+        allow_undefined: Extensions that no table defines: ``always``, ``never``, or ``default``: as the version says.
+        max_version: Highest DTDL version that is accepted.
+        limits: DTMIs of the limit contexts that are accepted.
+        tolerate: ``solecisms``, or ``parse`` or ``resolve`` for given or resolved documents only: reserved ids,
+            ``{"@id": …}`` as a reference, and siblings of one name, in DTDL v2.
+
+    Returns:
+        Every element, standard ones included where they are referred to.
+
+    Raises:
+        ModelInvalid: The documents have findings; it carries them all.
+        InputUnreadable: A path is missing or may not be read.
+        LimitExceeded: The input is larger than the bound that protects the process.
+    """
+    run = _Parse(ContextOptions(allow_undefined, max_version, tuple(limits)), resolver, tolerate)
+    run.run(texts_or_paths)
+    if run.bad():
+        raise ModelInvalid(run.diagnostics())
+    return model_of(run.session)
+
+
+def check(
+    texts_or_paths: Inputs,
+    *,
+    resolver: Resolver | None = None,
+    allow_undefined: AllowUndefined = "default",
+    max_version: int | None = None,
+    limits: Sequence[str] = (),
+    tolerate: Sequence[str] = (),
+) -> list[Diagnostic]:
+    """Reads DTDL documents and says what is wrong with them; the arguments are those of :func:`parse`.
+
+    Returns:
+        Errors, or, when there is none, the warnings about what the specification advises against.
+
+    Raises:
+        InputUnreadable: A path is missing or may not be read.
+        LimitExceeded: The input is larger than the bound that protects the process.
+    """
+    run = _Parse(ContextOptions(allow_undefined, max_version, tuple(limits)), resolver, tolerate)
+    run.run(texts_or_paths)
+    return run.diagnostics()

@@ -1,0 +1,163 @@
+"""Input is hostile: any JSON value, any text and any mutation gives findings or a model, never a foreign exception."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import dtdl
+from dtdl.errors import LimitExceeded, ModelInvalid
+from dtdl.source import MAX_DEPTH
+
+WORDS = [
+    "@context", "@id", "@type", "@value", "@language", "@graph", "contents", "name", "schema", "extends", "schemas",
+    "fields", "enumValues", "enumValue", "valueSchema", "mapKey", "mapValue", "elementSchema", "request", "response",
+    "displayName", "unit", "target", "properties", "Interface", "Property", "Telemetry", "Command", "Relationship",
+    "Component", "Object", "Array", "Map", "Enum", "Temperature", "double", "string", "integer", "degreeCelsius",
+    "dtmi:dtdl:context;2", "dtmi:dtdl:context;3", "dtmi:dtdl:context;4", "dtmi:dtdl:extension:quantitativeTypes;1",
+    "dtmi:a:X;1", "dtmi:a:Y;1", "dtmi:dtdl:class:Property;3", "en", "xsd:string", "",
+]  # fmt: skip
+words = st.sampled_from(WORDS)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | words | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words | st.text(max_size=5), inner, max_size=6),
+    max_leaves=25,
+)
+documents = st.fixed_dictionaries(
+    {
+        "@context": st.sampled_from(WORDS[-10:-4]) | values,
+        "@id": st.just("dtmi:a:X;1") | values,
+        "@type": st.just("Interface") | values,
+    },
+    optional={"contents": values, "extends": values, "schemas": values, "displayName": values, "comment": values},
+)
+
+
+def survive(text: str) -> None:
+    found = dtdl.check(text)
+    if not any(d.severity == "error" for d in found):
+        model = dtdl.parse(text)
+        assert dtdl.equal(dtdl.parse(dtdl.dumps(model)), model)
+
+
+@given(values)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_json_value_gives_findings_or_a_model(value: Any) -> None:
+    survive(json.dumps(value))
+
+
+@given(documents)
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_anything_in_the_place_of_a_model_gives_findings_or_a_model(value: Any) -> None:
+    survive(json.dumps(value))
+
+
+@given(st.text())
+@settings(max_examples=100, deadline=None)
+def test_any_text_gives_findings(text: str) -> None:
+    assert all(isinstance(d, dtdl.Diagnostic) for d in dtdl.check(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"a":' * 5_000 + "1" + "}" * 5_000,
+        "[" * (MAX_DEPTH + 2) + "]" * (MAX_DEPTH + 2),
+        "1" * 10_000,
+        '{"@context": "dtmi:dtdl:context;3", "@id": "\\ud800", "@type": "Interface"}',
+        '{"": 1, "@context": "dtmi:dtdl:context;3", "@id": "dtmi:a:X;1", "@type": "Interface"}',
+        '{"@context": "dtmi:dtdl:context;2", "@id": "dtmi:a:X;1", "@type": "Interface", "comment": 1e999}',
+        '{"@context": "dtmi:dtdl:context;2", "@id": "dtmi:a:X;1", "@type": [["Interface"], null, {}]}',
+        "\ufeff{}",
+        "",
+    ],
+)
+def test_texts_made_to_break_readers_give_findings(text: str) -> None:
+    assert dtdl.check(text)
+
+
+def test_nesting_up_to_the_bound_is_read() -> None:
+    schema: Any = "double"
+    for _ in range(4):
+        schema = {"@type": "Array", "elementSchema": schema}
+    head = {"@context": "dtmi:dtdl:context;3", "@id": "dtmi:a:X;1", "@type": "Interface"}
+    model = head | {"contents": [{"@type": "Property", "name": "p", "schema": schema}]}
+    assert dtdl.check(json.dumps(model)) == []
+    for _ in range(2):
+        schema = {"@type": "Array", "elementSchema": schema}
+    model = head | {"contents": [{"@type": "Property", "name": "p", "schema": schema}]}
+    assert {d.rule.rsplit(":", 1)[1] for d in dtdl.check(json.dumps(model))} == {"excessiveDepthWide"}
+
+
+def test_a_text_beyond_the_bound_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dtdl.source.MAX_BYTES", 100)
+    with pytest.raises(LimitExceeded):
+        dtdl.check(" " * 101)
+
+
+def test_a_lattice_of_ancestors_takes_no_exponential_time() -> None:
+    head = {"@context": "dtmi:dtdl:context;3", "@type": "Interface"}
+    layers = [[f"dtmi:a:L{layer}x{i};1" for i in range(10)] for layer in range(10)]
+    models = [
+        head | {"@id": name, "extends": layers[layer + 1] if layer + 1 < len(layers) else []}
+        for layer, names in enumerate(layers)
+        for name in names
+    ]
+    assert {d.rule.rsplit(":", 1)[1] for d in dtdl.check(json.dumps(models))} == {"excessiveCount"}
+
+
+def test_a_long_chain_of_ancestors_is_too_deep_and_no_crash() -> None:
+    head = {"@context": "dtmi:dtdl:context;3", "@type": "Interface"}
+    models = [head | {"@id": f"dtmi:a:N{i};1", "extends": f"dtmi:a:N{i + 1};1"} for i in range(3_000)]
+    models.append(head | {"@id": "dtmi:a:N3000;1"})
+    found = dtdl.check(json.dumps(models))
+    assert len(found) == 2_990
+    assert found[0].rule.endswith(":excessiveDepthNarrow")
+
+
+def test_circles_are_found_wherever_one_starts() -> None:
+    head = {"@context": "dtmi:dtdl:context;3", "@type": "Interface"}
+    models = [head | {"@id": f"dtmi:a:N{i};1", "extends": f"dtmi:a:N{(i + 1) % 3};1"} for i in range(3)]
+    models.append(head | {"@id": "dtmi:a:Out;1", "extends": "dtmi:a:N0;1"})
+    found = dtdl.check(json.dumps(models))
+    assert {d.rule.rsplit(":", 1)[1] for d in found} == {"recursiveStructureNarrow"}
+    assert {d.primary_id for d in found} == {f"dtmi:a:N{i};1" for i in range(3)}
+
+
+def mutations(text: str, source: random.Random) -> str:
+    """One random change of a text: a cut, a repetition, a swap of a word or of a character."""
+    kind = source.randrange(4)
+    start = source.randrange(len(text))
+    end = min(len(text), start + source.randrange(1, 30))
+    if kind == 0:
+        return text[:start] + text[end:]
+    if kind == 1:
+        return text[:end] + text[start:]
+    if kind == 2:
+        return text[:start] + source.choice('{}[]",:\\0a\u00e9') + text[start + 1 :]
+    word = source.choice(WORDS)
+    quote = text.find('"', start)
+    close = text.find('"', quote + 1)
+    return text if quote < 0 or close < 0 else text[: quote + 1] + word + text[close:]
+
+
+@pytest.mark.parametrize("name", ["rec", "energygrid", "smartcities"])
+def test_mutations_of_real_ontologies_give_findings_or_models(name: str) -> None:
+    root = os.environ.get("MEGATWIN_CASES")
+    if not root:
+        pytest.skip("MEGATWIN_CASES is not set: the real ontologies are not here")
+    rows = (Path(root) / "bench" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    source = random.Random(name)
+    for _ in range(int(os.environ.get("MEGATWIN_MUTATIONS", "400"))):
+        text = mutations(json.loads(source.choice(rows))["text"], source)
+        with contextlib.suppress(ModelInvalid):
+            dtdl.parse(text)
