@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
 from pydantic import ValidationError
@@ -14,24 +15,54 @@ from dtdl.compiler.values import FORMS, INTEGERS
 from dtdl.diagnostic import Diagnostic
 from dtdl.errors import ValueInvalid
 
-WRONG_TYPE: Final = "MT101"
-OUT_OF_RANGE: Final = "MT102"
-WRONG_FORM: Final = "MT103"
-UNKNOWN_NAME: Final = "MT104"
-MISSING: Final = "MT105"
-NOT_A_CHOICE: Final = "MT106"
-NULL: Final = "MT107"
+WRONG_TYPE: Final = "MT301"
+OUT_OF_RANGE: Final = "MT302"
+WRONG_FORM: Final = "MT303"
+UNKNOWN_NAME: Final = "MT304"
+MISSING: Final = "MT305"
+NOT_A_CHOICE: Final = "MT306"
+NULL: Final = "MT307"
 
-RULES: Final = {
-    WRONG_TYPE: "A value is of another JSON type than its schema.",
-    OUT_OF_RANGE: "A number is outside the range of its schema.",
-    WRONG_FORM: "A text does not have the form of its schema.",
-    UNKNOWN_NAME: "A name that the definition does not have.",
-    MISSING: "A required value is missing.",
-    NOT_A_CHOICE: "A value is none of those of its Enum.",
-    NULL: "null stands where a value is meant; a value that is not known is left out.",
-}
-"""Rule → what it says."""
+RULES: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
+    {
+        WRONG_TYPE: (
+            "A value is of another JSON type than its schema.",
+            "Types are strict: 1.0 is no integer, and a text that looks like a number is a text.",
+            "Give a value of the type that the finding names.",
+        ),
+        OUT_OF_RANGE: (
+            "A number is outside the range of its schema.",
+            "Each numeric schema of DTDL has a range; infinity and not-a-number are in none.",
+            "Give a number within the range, or choose a wider schema.",
+        ),
+        WRONG_FORM: (
+            "A text does not have the form of its schema.",
+            "Dates, times, durations, decimals, UUIDs and bytes are texts of a fixed form; days are real ones.",
+            "Write it as the example of the finding shows.",
+        ),
+        UNKNOWN_NAME: (
+            "The definition has no such content.",
+            "Telemetry, Relationships and Commands are not part of a twin's contents; names are case-sensitive.",
+            "Correct the name, or add it to the definition.",
+        ),
+        MISSING: (
+            "A required value is missing.",
+            "The definition marks the value as Required (requirement extension).",
+            "Add it.",
+        ),
+        NOT_A_CHOICE: (
+            "A value is none of those of its Enum.",
+            "An Enum is closed; what counts is enumValue, not the name.",
+            "Give one of the values that the finding lists.",
+        ),
+        NULL: (
+            "null stands where a value is meant.",
+            "A value that is not known is left out; null is not a value of any schema.",
+            "Leave it out, or give a value.",
+        ),
+    }
+)
+"""Rule → what is wrong, why it is wrong, and what to do."""
 
 _SHOWN = 80
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pyld import jsonld
+from rdflib import Graph
 
 from dtdl.errors import DtdlError
 from dtdl.metamodel import ContextTable, Language, PropertyRule, metamodel
@@ -62,6 +63,20 @@ def turtle(texts_or_paths: str | Path | Sequence[str | Path]) -> str:
     text = jsonld.to_rdf(expanded(texts_or_paths), {"format": "application/n-quads", "documentLoader": load_context})
     lines = sorted(set(text.splitlines()))
     return "# Made by `megatwin compile --target rdf`; not edited by hand.\n" + "\n".join([*lines, ""])
+
+
+def graph(texts_or_paths: str | Path | Sequence[str | Path]) -> Graph:
+    """Gives the graph of documents for rdflib.
+
+    Args:
+        texts_or_paths: As ``dtdl.parse`` takes them.
+
+    Raises:
+        ModelInvalid: The definitions have findings.
+        InputUnreadable: A path is missing or may not be read.
+        DtdlError: The documents are not JSON-LD.
+    """
+    return Graph().parse(data=turtle(texts_or_paths), format="nt")
 
 
 def load_context(url: str, options: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - pyld's signature

@@ -45,7 +45,8 @@ class Record(BaseModel):
         Raises:
             pydantic.ValidationError: It does not follow the definition.
         """
-        return super().model_validate(obj, by_name=by_name, by_alias=True, **options)
+        # Straight to the validator: on the way of every reading.
+        return cls.__pydantic_validator__.validate_python(obj, by_alias=True, by_name=by_name, **options)  # type: ignore[no-any-return]
 
     @classmethod
     def model_validate_json(
@@ -61,7 +62,7 @@ class Record(BaseModel):
         Raises:
             pydantic.ValidationError: It is not JSON, or does not follow the definition.
         """
-        return super().model_validate_json(json_data, by_name=by_name, by_alias=True, **options)
+        return cls.__pydantic_validator__.validate_json(json_data, by_alias=True, by_name=by_name, **options)  # type: ignore[no-any-return]
 
     def document(self) -> dict[str, Any]:
         """Gives what was set, as JSON values under DTDL names."""

@@ -31,12 +31,13 @@ def command(paths: tuple[Path, ...], output: Path, *, check: bool, target: str) 
     """
     from dtdl.compiler import targets  # noqa: PLC0415 - --help of other commands does not pay for pydantic
     from dtdl.errors import InputUnreadable, ModelInvalid  # noqa: PLC0415
+    from interop.cli.render import render, summary  # noqa: PLC0415
 
     try:
         wanted = targets.outputs(list(paths), output, target)
     except ModelInvalid as error:
-        for found in error.diagnostics:
-            click.echo(str(found))
+        click.echo(render(error.diagnostics, "text", color=False), nl=False)
+        click.echo(f"nothing was written: {summary(error.diagnostics)}", err=True)
         return 1
     if check:
         stale = [path for path, text in wanted.items() if _read(path) != text]

@@ -129,29 +129,29 @@ def test_a_class_has_the_azure_form_and_python_names():
 @pytest.mark.parametrize(
     ("contents", "rule", "path", "action"),
     [
-        ({"temperature": "warm"}, "MT101", "temperature", "Give a number."),
-        ({"temperature": True}, "MT101", "temperature", "Give a number."),
-        ({"temperature": None}, "MT107", "temperature", "Leave it out, or give a value."),
-        ({"temperature": math.nan}, "MT102", "temperature", "Give a finite number, or leave it out."),
-        ({"fan": {"speed": 3.0}}, "MT101", "fan/speed", "Give an integer."),
-        ({"fan": {"speed": 2**31}}, "MT102", "fan/speed", "Give a number that is at most 2147483647."),
-        ({"fan": 3}, "MT101", "fan", "Give a JSON object."),
-        ({"fan": None}, "MT107", "fan", "Leave it out, or give a value."),
-        ({"tags": ["a", 2]}, "MT101", "tags/1", "Give a text."),
-        ({"tags": "a"}, "MT101", "tags", "Give a JSON array."),
-        ({"counts": {"x": 40000}}, "MT102", "counts/x", "Give a number that is at most 32767."),
-        ({"level": 3}, "MT106", "level", "Give 1 or 2."),
-        ({"level": 1.0}, "MT101", "level", "Give an integer."),
-        ({"level": True}, "MT101", "level", "Give an integer."),
-        ({"climate": {"mode": "cool"}}, "MT106", "climate/mode", "Give 'off' or 'heat'."),
-        ({"climate": {"other": 1}}, "MT104", "climate/other", "Did you mean"),
-        ({"seen": "2026-02-30T12:00:00Z"}, "MT103", "seen", "Give a date and time with offset (RFC 3339), such as"),
-        ({"temprature": 1}, "MT104", "temprature", "Did you mean temperature?"),
-        ({"motion": True}, "MT104", "motion", ""),
-        ({"serves": []}, "MT104", "serves", ""),
-        ({"class_": "x"}, "MT104", "class_", "Did you mean class?"),
-        ({"dt_id": "x"}, "MT104", "dt_id", ""),
-        ({"$other": 1}, "MT104", "$other", ""),
+        ({"temperature": "warm"}, "MT301", "temperature", "Give a number."),
+        ({"temperature": True}, "MT301", "temperature", "Give a number."),
+        ({"temperature": None}, "MT307", "temperature", "Leave it out, or give a value."),
+        ({"temperature": math.nan}, "MT302", "temperature", "Give a finite number, or leave it out."),
+        ({"fan": {"speed": 3.0}}, "MT301", "fan/speed", "Give an integer."),
+        ({"fan": {"speed": 2**31}}, "MT302", "fan/speed", "Give a number that is at most 2147483647."),
+        ({"fan": 3}, "MT301", "fan", "Give a JSON object."),
+        ({"fan": None}, "MT307", "fan", "Leave it out, or give a value."),
+        ({"tags": ["a", 2]}, "MT301", "tags/1", "Give a text."),
+        ({"tags": "a"}, "MT301", "tags", "Give a JSON array."),
+        ({"counts": {"x": 40000}}, "MT302", "counts/x", "Give a number that is at most 32767."),
+        ({"level": 3}, "MT306", "level", "Give 1 or 2."),
+        ({"level": 1.0}, "MT301", "level", "Give an integer."),
+        ({"level": True}, "MT301", "level", "Give an integer."),
+        ({"climate": {"mode": "cool"}}, "MT306", "climate/mode", "Give 'off' or 'heat'."),
+        ({"climate": {"other": 1}}, "MT304", "climate/other", "Did you mean"),
+        ({"seen": "2026-02-30T12:00:00Z"}, "MT303", "seen", "Give a date and time with offset (RFC 3339), such as"),
+        ({"temprature": 1}, "MT304", "temprature", "Did you mean temperature?"),
+        ({"motion": True}, "MT304", "motion", ""),
+        ({"serves": []}, "MT304", "serves", ""),
+        ({"class_": "x"}, "MT304", "class_", "Did you mean class?"),
+        ({"dt_id": "x"}, "MT304", "dt_id", ""),
+        ({"$other": 1}, "MT304", "$other", ""),
     ],
 )
 def test_a_bad_value_gives_one_finding_with_path_and_remedy(contents, rule, path, action):
@@ -159,7 +159,7 @@ def test_a_bad_value_gives_one_finding_with_path_and_remedy(contents, rule, path
         rooms().validate_contents(ROOM, contents)
     (found,) = caught.value.diagnostics
     assert (found.rule, found.property_name, found.primary_id) == (rule, path, ROOM)
-    if rule != "MT104" or action.endswith("?"):
+    if rule != "MT304" or action.endswith("?"):
         assert found.action.startswith(action)
     assert found.action
     assert path in found.cause
@@ -308,7 +308,7 @@ def test_a_required_property_must_be_there():
     types = types_of(interface("dtmi:t:I;1", required, prop("dtmi:t:I;1", "other", "String")))
     with pytest.raises(ValueInvalid) as caught:
         types.validate_contents("dtmi:t:I;1", {"other": "x"})
-    assert [(d.rule, d.property_name) for d in caught.value.diagnostics] == [("MT105", "serial")]
+    assert [(d.rule, d.property_name) for d in caught.value.diagnostics] == [("MT305", "serial")]
     assert types.validate_contents("dtmi:t:I;1", {"serial": "x"}) == {"serial": "x"}
 
 

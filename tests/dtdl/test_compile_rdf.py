@@ -11,7 +11,7 @@ from rdflib import Graph, Literal, URIRef
 from rdflib.compare import isomorphic
 from rdflib.namespace import RDF
 
-from dtdl.compiler.rdf import context_of, expanded, load_context, turtle
+from dtdl.compiler.rdf import context_of, expanded, graph, load_context, turtle
 from dtdl.errors import DtdlError, ModelInvalid
 
 ROOM = {
@@ -32,7 +32,7 @@ SPACE = {"@context": "dtmi:dtdl:context;3", "@id": "dtmi:acme:Space;1", "@type":
 TEXTS = [json.dumps(ROOM), json.dumps(SPACE)]
 
 
-def graph(text, form="turtle"):
+def read(text, form="turtle"):
     return Graph().parse(data=text, format=form)
 
 
@@ -49,7 +49,7 @@ def test_the_graph_is_pylds_expansion_of_the_source():
         jsonld.expand([ROOM, SPACE], {"documentLoader": load_context}),
         {"format": "application/n-quads", "documentLoader": load_context},
     )
-    assert isomorphic(graph(turtle(TEXTS)), graph(theirs, "nt"))
+    assert isomorphic(read(turtle(TEXTS)), read(theirs, "nt"))
 
 
 @pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated")  # rdflib warns of its own reader
@@ -60,11 +60,11 @@ def test_another_json_ld_processor_reads_the_same_graph():
         given = document["@context"]
         contexts = [context_of(one) for one in ([given] if isinstance(given, str) else given)]
         both.parse(data=json.dumps({**document, "@context": contexts}), format="json-ld")
-    assert isomorphic(graph(turtle(TEXTS)), both)
+    assert isomorphic(graph(TEXTS), both)
 
 
 def test_terms_become_the_dtmis_of_their_context():
-    found = graph(turtle(TEXTS))
+    found = graph(TEXTS)
     room, space = URIRef("dtmi:acme:Room;1"), URIRef("dtmi:acme:Space;1")
     assert (room, RDF.type, URIRef("dtmi:dtdl:class:Interface;4")) in found
     assert (space, RDF.type, URIRef("dtmi:dtdl:class:Interface;3")) in found
@@ -99,5 +99,5 @@ def test_realestatecore_becomes_a_graph():
     cases = os.environ.get("MEGATWIN_CASES")
     if not cases:
         pytest.skip("MEGATWIN_CASES is not set")
-    found = graph(turtle([Path(cases) / "bench/rec.jsonl"]), "nt")
+    found = graph([Path(cases) / "bench/rec.jsonl"])
     assert len(set(found.subjects(RDF.type, URIRef("dtmi:dtdl:class:Interface;2")))) == 1364

@@ -95,9 +95,9 @@ def test_the_example_of_a_remedy_is_right(kind):
 
 @pytest.mark.parametrize(
     ("kind", "value", "rule"),
-    [("Byte", 128, "MT102"), ("Byte", "x", "MT101"), ("Byte", None, "MT107"), ("Byte", 1.5, "MT101"),
-     ("Double", math.inf, "MT102"), ("Date", "x", "MT103"), ("Date", 3, "MT101"), ("String", 3, "MT101"),
-     ("Integer", math.inf, "MT101")],
+    [("Byte", 128, "MT302"), ("Byte", "x", "MT301"), ("Byte", None, "MT307"), ("Byte", 1.5, "MT301"),
+     ("Double", math.inf, "MT302"), ("Date", "x", "MT303"), ("Date", 3, "MT301"), ("String", 3, "MT301"),
+     ("Integer", math.inf, "MT301")],
 )  # fmt: skip
 def test_a_refusal_says_what_and_how(kind, value, rule):
     with pytest.raises(ValueInvalid) as caught:

@@ -74,3 +74,10 @@ def test_json_schema_is_a_target(models, tmp_path):
     out = tmp_path / "room.json"
     assert main(["compile", str(models), "-o", str(out), "--target", "jsonschema"]) == 0
     assert json.loads(out.read_text())["$defs"]["Room"]["properties"]["temperature"]["type"] == "number"
+
+
+def test_rdf_is_a_target(models, tmp_path):
+    out = tmp_path / "room.ttl"
+    assert main(["compile", str(models), "-o", str(out), "--target", "rdf"]) == 0
+    assert "<dtmi:acme:Room;1> <http://www.w3.org/1999/02/22-rdf-syntax-ns#type>" in out.read_text()
+    assert main(["compile", str(models), "-o", str(out), "--target", "rdf", "--check"]) == 0
