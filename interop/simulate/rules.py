@@ -47,7 +47,8 @@ _ALL: Final = (
          "It is not well-formed, is nested too deep, or has a document type declaration, which FMI never uses and "
          "which could make a reader fetch or expand anything.", _EXPORT),
     Rule("MT212", "The XML is no modelDescription.", "Its root element is not fmiModelDescription.", _EXPORT),
-    Rule("MT213", "The FMI version is not supported.", "FMI 1.0, 2.0 and 3.0 are read.", "Export the FMU as 2.0 or 3.0."),
+    Rule("MT213", "The FMI version is not supported.", "FMI 1.0, 2.0 and 3.0 are read.",
+         "Export the FMU as 2.0 or 3.0."),
     Rule("MT214", "The modelIdentifier is no identifier.",
          "It is the name of the binary and of C functions, so it has letters, digits and underscores only.", _EXPORT),
     Rule("MT215", "The FMU implements nothing.",
