@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Final, ForwardRef
 
 from pydantic import Field, create_model
-from pydantic_core import core_schema
+from pydantic_core import SchemaValidator, core_schema
 
 from dtdl.compiler import values
 from dtdl.compiler.plan import (
@@ -64,6 +64,10 @@ class Builder:
         self._built[plan.dtmi] = made
         made.__rules__ = staticmethod(lambda: self._model_schema(plan))
         self._close(made)
+        rules = None if self._building or self._forward else self._model_schema(plan)
+        if rules is not None:
+            # Most classes only ever validate: pydantic makes the serializer, and the rest, when they are asked for.
+            made.__pydantic_validator__ = SchemaValidator(rules)
         return made
 
     def type_of(self, plan: TypePlan) -> Any:

@@ -287,7 +287,9 @@ class Planner:
     def _bases(self, element: Interface) -> tuple[str, ...] | None:
         """Gives the bases that Python can linearise, or None when the contents have to be written out."""
         direct = list(dict.fromkeys(base.id for base in element.extends))
-        kept = tuple(base for base in direct if not any(base in self.ancestors(other) for other in direct))
+        if len(direct) > 1:
+            direct = [base for base in direct if not any(base in self.ancestors(other) for other in direct)]
+        kept = tuple(direct)
         return kept if len(self._order(element.id, kept)) > 1 or not kept else None
 
     def _order(self, dtmi: str, bases: tuple[str, ...] | None = None) -> tuple[str, ...]:
@@ -296,7 +298,8 @@ class Planner:
         if found is None:
             if bases is None:
                 bases = self.interface(dtmi).bases
-            merged = _merge([*(list(self._order(base)) for base in bases), list(bases)])
+            orders = [self._order(base) for base in bases]
+            merged = orders[0] if len(orders) == 1 else _merge([*map(list, orders), list(bases)])
             found = self._orders[dtmi] = (dtmi, *(merged or ()))
         return found
 
