@@ -58,6 +58,21 @@ def info(fmu: str, how: str) -> None:
 
 
 @command.command()
+@click.argument("paths", nargs=-1, required=True, metavar="X.fmu...")
+@click.option(
+    "--format", "how", type=click.Choice(["text", "concise", "json", "sarif", "github", "junit"]), default="text"
+)
+@click.option("--strict", is_flag=True, help="Warnings count as findings.")
+@click.pass_context
+def validate(ctx: click.Context, paths: tuple[str, ...], how: str, *, strict: bool) -> int:
+    """Check FMUs, as `megatwin check` does; exit code 1: findings."""
+    from interop.cli.check import command as check  # noqa: PLC0415 - only when it is used
+
+    code: int = ctx.invoke(check, paths=paths, how=how, strict=strict, select=(), ignore=())
+    return code
+
+
+@command.command()
 @click.argument("fmu", metavar="X.fmu|library:NAME")
 @click.option("--from", "start_s", type=float, help="Start time in seconds.")
 @click.option("--until", "stop_s", type=float, help="End time in seconds.")
