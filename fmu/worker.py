@@ -407,7 +407,7 @@ class _System:
     def open(
         self, unpacked: Sequence[tuple[Part, str]], span: tuple[float, float | None], memory_bytes: int | None
     ) -> list[Any]:
-        from fmu.instance import open_instance  # noqa: PLC0415 - only the child makes calls
+        from fmu.loader import open_instance  # noqa: PLC0415 - only the child makes calls
 
         if memory_bytes is not None:
             _limit_memory(memory_bytes)
@@ -477,6 +477,7 @@ def serve(requests: int, answers: int, life: int, note: int) -> None:
         note: File descriptor of the shared page.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _leave_no_core()
     leaving = threading.Thread(target=_leave_with_parent, args=(life, Path.cwd()), daemon=True)
     leaving.start()
     source, sink = Connection(requests, writable=False), Connection(answers, readable=False)
@@ -509,6 +510,13 @@ def _leave_with_parent(life: int, folder: Path) -> None:
     os._exit(0)
 
 
+def _leave_no_core() -> None:
+    """A crash of an FMU is expected; nobody wants its memory on the disk."""
+    import resource  # noqa: PLC0415 - POSIX only
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def _limit_memory(more_bytes: int) -> None:
     import resource  # noqa: PLC0415 - POSIX only
 
@@ -518,4 +526,3 @@ def _limit_memory(more_bytes: int) -> None:
     pages = int(statistics.read_text(encoding="ascii").split()[0])
     limit = pages * resource.getpagesize() + more_bytes
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -22,7 +22,7 @@ def command() -> None:
 
 @command.command()
 @click.argument("source", type=_PATH)
-@click.option("-o", "--out", type=_PATH, help="The .fmu to write; by default beside the source.")
+@click.option("-o", "--out", type=_PATH, help="The .fmu to write; by default SOURCE.fmu, and for an .fmu itself.")
 def build(source: Path, out: Path | None) -> None:
     """Build an FMU for this platform.
 
