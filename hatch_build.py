@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-from packaging.tags import sys_tags
 
 
 class FmuBuildHook(BuildHookInterface):  # type: ignore[type-arg,misc]  # hatchling is untyped here
@@ -50,7 +50,7 @@ class FmuBuildHook(BuildHookInterface):  # type: ignore[type-arg,misc]  # hatchl
         build_data["force_include"].update(included)
         build_data["pure_python"] = False
         # the FMUs are data for any Python 3; only the platform matters
-        build_data["tag"] = f"py3-none-{next(sys_tags()).platform}"
+        build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Removes what was built beside."""

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final
 
 from dtdl.errors import FmuError, StepFailed
 from fmu.binaries import find_binary
-from fmu.description import FMI_3, Description, Interface, Scalar, Type, Variable
+from fmu.description import FMI_3, Description, Interface, Type, Variable
 from fmu.note import Note
 
 OK, WARNING, DISCARD, ERROR, FATAL = range(5)
@@ -382,32 +382,3 @@ def _by_type(variables: Sequence[Variable]) -> list[tuple[Type, list[tuple[int, 
     for position, variable in enumerate(variables):
         groups.setdefault(variable.type, []).append((position, variable))
     return list(groups.items())
-
-
-def open_instance(folder: Path, description: Description, name: str, note: Note) -> Instance:
-    """Loads the binary of an unpacked FMU and instantiates it.
-
-    Args:
-        folder: Where it was unpacked.
-        description: What it says of itself.
-        name: Name of the instance.
-        note: Where calls are noted.
-
-    Raises:
-        PlatformMissing: No binary for this machine.
-        FmuError: The binary cannot be loaded, or it has no co-simulation.
-        StepFailed: The FMU gave no instance.
-    """
-    from fmu.fmi1 import CoSimulation1  # noqa: PLC0415 - they build on this module
-    from fmu.fmi2 import CoSimulation2  # noqa: PLC0415
-    from fmu.fmi3 import CoSimulation3  # noqa: PLC0415
-
-    kinds: dict[int, type[Instance]] = {1: CoSimulation1, 2: CoSimulation2, 3: CoSimulation3}
-    if description.major not in kinds:
-        raise FmuError(
-            f"{description.file}: FMI {description.fmi_version} is not run", action="Export it as 1.0, 2.0 or 3.0."
-        )
-    return kinds[description.major](folder, description, name, note)
-
-
-__all__ = ["Instance", "Scalar", "fits", "open_instance"]

@@ -28,11 +28,12 @@ from dtdl import errors
 from dtdl.errors import FmuError, MegatwinError, StepFailed
 from fmu import archive
 from fmu.binaries import check_platform
-from fmu.description import Description, read_description
+from fmu.description import Description, Interface, read_description
 from fmu.note import Board, Note
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _START: Final = "import sys; sys.path.insert(0, {root!r}); from fmu.worker import serve; serve(*map(int, sys.argv[1:]))"
+_SEEN: Final = frozenset({"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT"})
 _TAIL_BYTES: Final = 4096
 _GRACE_S: Final = 2.0
 _POLL_S: Final = 0.5
@@ -155,8 +156,17 @@ class Worker:
                 interface = description.co_simulation
                 if interface is not None:
                     check_platform(part.fmu, description, interface)
+                    self._check_count(part, interface)
                 seen[key] = str(archive.unpack(part.fmu, folder / str(len(seen))))
         return [(part, seen[part.fmu.resolve()]) for part in self.parts]
+
+    def _check_count(self, part: Part, interface: Interface) -> None:
+        count = sum(other.fmu.resolve() == part.fmu.resolve() for other in self.parts)
+        if interface.once_per_process and count > 1:
+            raise FmuError(
+                f"{part.fmu}: {count} instances, and it can be instantiated only once in a process",
+                action="Put each instance into a worker of its own.",
+            )
 
     def _spawn(self, folder: Path) -> None:
         to_child, from_parent = os.pipe(), os.pipe()  # requests, then answers
@@ -169,7 +179,7 @@ class Worker:
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter with our own text
                 [sys.executable, "-I", "-c", _START.format(root=str(_ROOT)), *map(str, given)],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=given, cwd=folder,
-                start_new_session=True,
+                start_new_session=True, env=_environment(),
             )  # fmt: skip
         except BaseException:
             for fd in (to_child[1], from_parent[0], life_write):
@@ -356,6 +366,11 @@ class _Tail:
         return b"".join(self._kept)[-_TAIL_BYTES:].decode("utf-8", "replace").strip()
 
 
+def _environment() -> dict[str, str]:
+    """What foreign code may see of our environment, which holds secrets."""
+    return {name: value for name, value in os.environ.items() if name in _SEEN or name.startswith("LC_")}
+
+
 def _temporary_fd() -> int:
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
@@ -392,7 +407,7 @@ class _System:
     def open(
         self, unpacked: Sequence[tuple[Part, str]], span: tuple[float, float | None], memory_bytes: int | None
     ) -> list[Any]:
-        from fmu.instance import open_instance  # noqa: PLC0415 - only the child makes calls
+        from fmu.loader import open_instance  # noqa: PLC0415 - only the child makes calls
 
         if memory_bytes is not None:
             _limit_memory(memory_bytes)
@@ -462,6 +477,7 @@ def serve(requests: int, answers: int, life: int, note: int) -> None:
         note: File descriptor of the shared page.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _leave_no_core()
     leaving = threading.Thread(target=_leave_with_parent, args=(life, Path.cwd()), daemon=True)
     leaving.start()
     source, sink = Connection(requests, writable=False), Connection(answers, readable=False)
@@ -494,10 +510,19 @@ def _leave_with_parent(life: int, folder: Path) -> None:
     os._exit(0)
 
 
+def _leave_no_core() -> None:
+    """A crash of an FMU is expected; nobody wants its memory on the disk."""
+    import resource  # noqa: PLC0415 - POSIX only
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def _limit_memory(more_bytes: int) -> None:
     import resource  # noqa: PLC0415 - POSIX only
 
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    statistics = Path("/proc/self/statm")
+    if not statistics.exists():
+        return  # only Linux tells how much address space is in use already
+    pages = int(statistics.read_text(encoding="ascii").split()[0])
     limit = pages * resource.getpagesize() + more_bytes
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

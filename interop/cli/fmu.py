@@ -22,7 +22,7 @@ def command() -> None:
 
 @command.command()
 @click.argument("source", type=_PATH)
-@click.option("-o", "--out", type=_PATH, help="The .fmu to write; by default beside the source.")
+@click.option("-o", "--out", type=_PATH, help="The .fmu to write; by default SOURCE.fmu, and for an .fmu itself.")
 def build(source: Path, out: Path | None) -> None:
     """Build an FMU for this platform.
 
@@ -55,6 +55,21 @@ def info(fmu: str, how: str) -> None:
         return
     for line in _as_text(description, platforms):
         click.echo(line)
+
+
+@command.command()
+@click.argument("paths", nargs=-1, required=True, metavar="X.fmu...")
+@click.option(
+    "--format", "how", type=click.Choice(["text", "concise", "json", "sarif", "github", "junit"]), default="text"
+)
+@click.option("--strict", is_flag=True, help="Warnings count as findings.")
+@click.pass_context
+def validate(ctx: click.Context, paths: tuple[str, ...], how: str, *, strict: bool) -> int:
+    """Check FMUs, as `megatwin check` does; exit code 1: findings."""
+    from interop.cli.check import command as check  # noqa: PLC0415 - only when it is used
+
+    code: int = ctx.invoke(check, paths=paths, how=how, strict=strict, select=(), ignore=())
+    return code
 
 
 @command.command()

@@ -193,9 +193,15 @@ class FmuAdapter(Adapter):
                 values = await self._in_thread(self._worker.start)
                 self._came_up(values)
                 await self._pace(self._worker)
-                cause = f"the FMU asked to end at t = {self.pace.steps * self._settings.step:g} s"
             except MegatwinError as error:
                 cause = error.message
+            else:
+                # it is not begun anew: that is what the FMU wants
+                self._went_down(
+                    f"the FMU asked to end the simulation, at t = {self.pace.steps * self._settings.step:g} s"
+                )
+                await self._in_thread(self._worker.close)
+                return
             self._went_down(cause)
             await self._in_thread(self._worker.close)
             failures = 0 if clock() - begun > _STEADY_S else failures + 1

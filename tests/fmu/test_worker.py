@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from dtdl.errors import FmuError, StepFailed
+from fmu.build import build
 from fmu.shipped import library_fmu
 from fmu.worker import Part, Worker, WorkerLimits
 
 ROOT = Path(__file__).parents[2]
+SOURCES = Path(__file__).parent / "sources"
 
 
 def rogue(fmus: Path, mode: int, *, when: float = 2.0, limits: WorkerLimits | None = None) -> Worker:
@@ -116,6 +119,26 @@ def test_a_variable_that_is_not_there_is_named() -> None:
         Worker([Part(name="r", fmu=library_fmu("RoomThermal"), outputs=["T_rom"])]).start()
     with pytest.raises(FmuError, match="takes no start value"):
         Worker([Part(name="r", fmu=library_fmu("RoomThermal"), start={"T_room": 1.0})]).start()
+
+
+def test_secrets_of_our_environment_are_not_shown_to_an_fmu(fmus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANT_PASSWORD", "hunter2")
+    with rogue(fmus, 0) as worker:
+        shown = Path(f"/proc/{worker.pid}/environ").read_bytes()
+    assert b"PATH=" in shown
+    assert b"hunter2" not in shown
+
+
+def test_an_fmu_that_allows_one_instance_only_is_refused_twice(fmus: Path, tmp_path: Path) -> None:
+    source = shutil.copytree(SOURCES / "Echo", tmp_path / "Echo")
+    text = (source / "modelDescription.xml").read_text()
+    once = text.replace("<CoSimulation ", '<CoSimulation canBeInstantiatedOnlyOncePerProcess="true" ')
+    (source / "modelDescription.xml").write_text(once)
+    built = build(source, tmp_path / "once.fmu")
+    with pytest.raises(FmuError, match="only once in a process"):
+        Worker([Part(name="a", fmu=built), Part(name="b", fmu=built)]).start()
+    with Worker([Part(name="a", fmu=built)]):
+        pass
 
 
 PARENT = """

@@ -22,6 +22,7 @@ from interop.simulate.adapter import FmuAdapter
 from interop.simulate.settings import FmuAddress, FmuSettings
 from interop.values import LinkEvent, Point, Reading, Status
 from tests.contracts.adapter_suite import AdapterContract, Bench, binding, gather, has, is_link, point_type
+from tests.fmu.reference.models import make
 
 SOURCES = Path(__file__).parents[1] / "fmu" / "sources"
 
@@ -190,3 +191,32 @@ async def test_what_trying_again_cannot_mend_is_raised(tmp_path: Path) -> None:
         await opened("missing.fmu", [], tmp_path).__aenter__()
     with pytest.raises(ConfigInvalid, match="C_rom"):
         await opened("library:RoomThermal", [], parameters={"C_rom": 1.0}).__aenter__()
+
+
+async def test_an_fmu_that_asks_to_end_is_not_begun_anew(tmp_path: Path) -> None:
+    stair = make("Stair", 3, tmp_path)
+    counter = Point("thing", ("counter",))
+    settings = {"step": "1 s", "factor": 100.0}
+    async with opened(str(stair), [bound("counter", "counter", kind="Integer")], **settings) as adapter:
+        stream = adapter.observe([counter])
+        seen = await gather(stream, is_link("down"))
+        with pytest.raises(LinkDown, match="asked to end"):
+            await adapter.read([counter])
+        assert adapter._task is not None
+        await adapter._task
+        assert adapter.pid is None
+    values = [item.sample.value for item in seen if isinstance(item, Reading)]
+    assert values == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+
+
+async def test_a_simulation_that_cannot_keep_up_says_so_and_goes_on_from_now(fmus: Path) -> None:
+    level = Point("thing", ("level",))
+    async with opened("Echo.fmu", [bound("level", "level")], fmus, step="1 ms", factor=1000.0) as adapter:
+        stream = adapter.observe([level])
+        seen = await gather(stream, is_link("gap"), timeout_s=20)
+        assert adapter.pace.late > 0
+        assert adapter.pace.worst_s > 1.0
+        seen += await gather(stream, lambda item: isinstance(item, Reading))
+    gap = next(item for item in seen if isinstance(item, LinkEvent) and item.kind == "gap")
+    assert gap.until is not None
+    assert (gap.until - gap.since).total_seconds() > 1.0

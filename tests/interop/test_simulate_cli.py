@@ -72,6 +72,9 @@ def test_exit_codes_are_as_documented(tmp_path: Path, capsys: pytest.CaptureFixt
         ("run", "library:RoomThermal", "--out", str(tmp_path)): 2,
         ("run", rogue, "--set", "mode=1"): 5,
         ("build", str(tmp_path)): 2,
+        ("validate", str(tmp_path / "text.fmu")): 1,
+        ("validate", str(tmp_path / "none.fmu")): 2,
+        ("validate", rogue): 0,
     }
     for arguments, code in cases.items():
         assert main(["fmu", *arguments]) == code, arguments
