@@ -44,12 +44,14 @@ class PropertyRule:
         kind: ``string``, ``integer``, ``boolean``, ``langString``, ``decimal``, ``duration``, ``JSON``, ``literal``
             (any of string, number, boolean), ``identifier`` or ``object``.
         supplemental: Whether a supplemental type adds it.
+        id_required, type_required: Whether an element written here must have an ``@id``, an ``@type``.
         longest: Greatest length where no limit context says otherwise.
         language: Language of texts that name none.
         table: The limits, as in the table.
     """
 
     __slots__ = (
+        "id_required",
         "key",
         "kind",
         "language",
@@ -65,6 +67,7 @@ class PropertyRule:
         "supplemental",
         "table",
         "target",
+        "type_required",
         "uri",
         "versions",
     )
@@ -84,21 +87,13 @@ class PropertyRule:
         self.target: str | None = table.get("type" if supplemental else "class")
         length = table.get("length")
         self.length: Limit = {"": length} if isinstance(length, int) else length or {}
+        self.id_required: bool = table.get("id", False)
+        self.type_required: bool = not table.get("untyped", False)
         self.longest = bound(self.length, "")
         self.language: str = table.get("language", "en")
         pattern = table.get("pattern")
         self.match = matcher(pattern) if pattern else None
         self.versions: frozenset[int] | None = frozenset(table["versions"]) if "versions" in table else None
-
-    @property
-    def id_required(self) -> bool:
-        """Whether an element written here must have an ``@id``."""
-        return bool(self.table.get("id", False))
-
-    @property
-    def type_required(self) -> bool:
-        """Whether an element written here must have an ``@type``."""
-        return not self.table.get("untyped", False)
 
 
 class ClassRule:

@@ -62,7 +62,7 @@ class Reader:
         if "@id" not in node:
             session.quit("missingTopLevelId", Site(document, node))
         types = type_strings(node) or ()
-        if not any(text in context.active.roots for text in types if isinstance(text, str)):
+        if not any(isinstance(text, str) and text in context.active.roots for text in types):
             session.quit(
                 "typeNotRootable",
                 Site(document, node),
@@ -72,7 +72,8 @@ class Reader:
         if context.active.restricts_keywords:
             for key in disallowed_keywords(node):
                 session.quit("topLevelKeywordDisallowed", Site(document, node, "key", key), value=key)
-        self.element(document, node, self.root, Place(context.active.classes["Entity"]))
+        self.context(document, node)
+        self.element(document, node, context, Place(context.active.classes["Entity"]))
 
     # -- one element -------------------------------------------------------------------------------------------
 
@@ -82,7 +83,7 @@ class Reader:
         """Reads one element; gives None when it is spoilt and that was said, or when it is only a reference."""
         try:
             context = outer
-            if "@context" in node or outer.language is None:
+            if place.owner is not None and "@context" in node:
                 context = outer.child(document, node)
                 self.context(document, node)
             record = Record(document, node, context, place)

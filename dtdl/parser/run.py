@@ -19,7 +19,7 @@ from dtdl.parser.standard import standard
 from dtdl.resolver import Resolver
 from dtdl.rules import structure
 from dtdl.rules.messages import diagnostic_of
-from dtdl.source import Document, documents, load
+from dtdl.source import Document, Loader, documents
 
 Inputs = str | Path | Iterable[str | Path]
 _ROUNDS = 100
@@ -82,8 +82,9 @@ class _Parse:
     def resolved(missing: Mapping[str, Any], given: Iterable[str] | Mapping[str, str]) -> Iterable[Document]:
         names = tuple(missing)
         pairs = given.items() if isinstance(given, Mapping) else zip((*names, *[""] * 1000), given, strict=False)
+        loader = Loader()
         for name, text in pairs:
-            yield load(Document(text, name or "<resolved>"))
+            yield loader.load(Document(text, name or "<resolved>"))
 
     def missing(self) -> dict[str, list[Any]]:
         """Gives the DTMIs that are referred to and not known, with the references."""

@@ -42,7 +42,8 @@ def classify(session: Session, record: Record, place: Place) -> None:
     active = record.context.active
     if expected.version != active.version and (place.rule is None or not place.rule.supplemental):
         expected = active.classes.get(expected.name, expected)
-    text = record.node.get("@type")
+    node, rule = record.node, place.rule
+    text = node.get("@type") if "@type" in node or rule is None or rule.type_required else inferred(expected, rule)
     kind = expected.written.get(text) if type(text) is str else None
     if kind is not None and kind == text:
         record.kind, record.rule = kind, active.classes[kind]
