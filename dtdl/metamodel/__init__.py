@@ -108,6 +108,7 @@ class ClassRule:
         properties: By term and by DTMI.
         usual: By term, those that call for no advice.
         unique: Properties whose elements must differ in some value, or are limited in number.
+        controls: Rules about what may stand below its elements.
         listed: Properties that only some standard elements may stand in.
         required, needed: Properties that a document must write, and their terms.
         extensible: Classes that supplemental types of that kind stand for, such as ``Unit``.
@@ -118,6 +119,7 @@ class ClassRule:
     __slots__ = (
         "ancestors",
         "by_name",
+        "controls",
         "extensible",
         "instance",
         "kinds",
@@ -150,6 +152,7 @@ class ClassRule:
             for term, given in table["properties"].items()
         }
         self.properties = self.by_name | {rule.uri: rule for rule in self.by_name.values()}
+        self.controls: list[Mapping[str, Json]] = []
         rules = tuple(self.by_name.values())
         self.usual = {rule.name: rule for rule in rules if "deprecated" not in rule.table}
         objects = [rule for rule in rules if rule.kind == "object"]
@@ -230,9 +233,8 @@ class Language(ContextTable):
             name: ClassRule(name, self.version, given, partition=name in partitions)
             for name, given in table["classes"].items()
         }
-        self.descendants: dict[str, list[Json]] = {}
         for control in table["descendants"]:
-            self.descendants.setdefault(control["class"], []).append(control)
+            self.classes[control["class"]].controls.append(control)
 
 
 class Metamodel:

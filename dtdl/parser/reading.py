@@ -9,6 +9,7 @@ from dtdl.context import Context, ContextRefused
 from dtdl.metamodel import ClassRule, PropertyRule
 from dtdl.parser import values
 from dtdl.parser.identifiers import again, identify, only_id
+from dtdl.parser.linking import put
 from dtdl.parser.session import Abandon, Place, Record, Reference, Session, Spot
 from dtdl.parser.typing import CLASS_LIKE, allowed, classify, type_strings
 from dtdl.source import Document, Site, entries, values_of
@@ -277,6 +278,7 @@ class Reader:
             session.report("objectMultipleValues", spot.values(), primary=record.id, property=rule.name)
             return
         place: Place | None = None
+        mixed = str in map(type, found)
         for position, value in enumerate(found):
             if type(value) is str:
                 self.reference(record, rule, value, position, expected)
@@ -285,8 +287,10 @@ class Reader:
             else:
                 place = place or Place(expected, record, rule)
                 child = self.element(record.document, value, record.context, place, position)
-                if child is not None:
+                if child is not None and mixed:
                     session.references.append(Reference(record, rule, child.id, None, position, None))
+                elif child is not None and (rule.key is None or rule.key in child.properties):
+                    put(session, record, rule, child)
         if len(found) < rule.min:
             fields = {"primary": record.id, "property": rule.name}
             session.report("objectCountBelowMin", record.spot(rule.name), _required=str(rule.min), **fields)
