@@ -120,13 +120,18 @@ class Document:
     _root: Span | None = None
     _lines: list[int] | None = None
 
-    def locate(self, site: Site) -> Location:
-        """Gives the span of a place; only the file when the place is not in the text."""
+    def spans(self) -> dict[int, Span]:
+        """Gives the span of every object by its identity, by a second scan of the text."""
         if self._spans is None:
             self._spans = {}
             self._root = _Scanner(self.text).value()
             _pair(self.value, self._root, self._spans)
-        span = self._root if site.node is None else self._spans.get(id(site.node))
+        return self._spans
+
+    def locate(self, site: Site) -> Location:
+        """Gives the span of a place; only the file when the place is not in the text."""
+        spans = self.spans()
+        span = self._root if site.node is None else spans.get(id(site.node))
         if span is None:
             return Location(self.file, index=self.index)
         start, end = _offsets(span, site)

@@ -132,12 +132,12 @@ class Reader:
             site = Site(document, node, "value", "@context", position)
             path = text.partition(";")[0]
             if path in seen and position not in versions:
-                self.session.advise("MT108", site, value=path)
+                self.session.advise("MT018", site, value=path)
             seen.add(path)
             if versions and position < versions[0]:
-                self.session.advise("MT109", site, value=text)
+                self.session.advise("MT019", site, value=text)
         if len(limited) > 1:
-            self.session.advise("MT107", Site(document, node, "value", "@context", limited[1]))
+            self.session.advise("MT017", Site(document, node, "value", "@context", limited[1]))
 
     # -- properties --------------------------------------------------------------------------------------------
 
@@ -182,9 +182,9 @@ class Reader:
             return
         record.given[name] = key
         if key != name:
-            session.advise("MT101", spot.prop(), primary=record.id, property=key, value=name)
+            session.advise("MT011", spot.prop(), primary=record.id, property=key, value=name)
         if "deprecated" in rule.table:
-            session.advise("MT106", spot.prop(), primary=record.id, property=name)
+            session.advise("MT016", spot.prop(), primary=record.id, property=name)
         if rule.kind == "object":
             self.objects(record, rule, raw)
             return
@@ -202,7 +202,7 @@ class Reader:
         elif record.context.active.restricts_keywords:
             session.report("keywordDisallowed", site, value=key, **fields)
         else:
-            session.advise("MT105", site, value=key)
+            session.advise("MT015", site, value=key)
 
     def required(self, record: Record) -> None:
         """Reports required properties that are not written."""
@@ -326,7 +326,7 @@ class Reader:
             return
         if text[:5] == "dtmi:" and (term := session.term(text)) != text:
             site = record.where(rule.name).value(position)
-            session.advise("MT102", site, primary=record.id, property=rule.name, value=text, restriction=term)
+            session.advise("MT012", site, primary=record.id, property=rule.name, value=text, restriction=term)
         kind = None if rule.supplemental else expected
         session.references.append(Reference(record, rule, target, text, position, kind))
 

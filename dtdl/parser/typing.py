@@ -162,11 +162,11 @@ class _Types:
     def spelled(self, text: str, said: str | TypeRule) -> None:
         """Advises against saying a type twice, or by its DTMI where it has a term."""
         if said in self.kinds or said in self.supplemental:
-            self.session.advise("MT103", self.site, primary=self.record.id, value=text)
+            self.session.advise("MT013", self.site, primary=self.record.id, value=text)
         elif text[:5] == "dtmi:":
             term = said if isinstance(said, str) else self.session.term(said.id)
             if term != text:
-                self.session.advise("MT104", self.site, primary=self.record.id, value=text, restriction=term)
+                self.session.advise("MT014", self.site, primary=self.record.id, value=text, restriction=term)
 
     def unknown(self, text: str, *, known: bool) -> None:
         """Reads a co-type that no table defines: allowed, or a mistake, as the version says."""
