@@ -78,7 +78,7 @@ class Context:
     limit: str = ""
     limit_context: str = ""
     raw: Json = None
-    children: dict[tuple[str, ...], Context] = field(default_factory=dict)
+    children: dict[tuple[Json, ...], Context] = field(default_factory=dict)
 
     @cached_property
     def active(self) -> Language:
@@ -164,18 +164,19 @@ class Context:
             return self
         raw = node["@context"]
         components = raw if type(raw) is list else [raw]
-        key: tuple[str, ...] | None = None
-        if all(type(c) is str for c in components):
-            key = tuple(components)
-            if known := self.children.get(key):
-                return known
+        try:
+            known = self.children.get(tuple(components))
+        except TypeError:  # a local context is no key
+            known = None
+        if known is not None:
+            return known
         if not components:
             if self.language is None:
                 raise ContextRefused("emptyContext", Site(document, node, "key", "@context"))
             return self
         made = _Reader(self, document, node, components).read()
-        if key is not None and made.site is not None:
-            self.children[key] = made
+        if all(type(part) is str for part in components):
+            self.children[tuple(components)] = made
         return made
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -106,7 +106,7 @@ class Document:
         text: The text, or None when it could not be decoded.
         file: What the user calls it.
         index: Its index in the call, None for a document that a resolver gave.
-        value: Its JSON value, once :func:`load` has read it.
+        value: Its JSON value, once a Loader has read it.
         fault: Why it could not be read.
     """
 
@@ -115,18 +115,23 @@ class Document:
     index: int | None = None
     value: Json = None
     fault: Fault | None = None
-    repeated: list[Pairs] = field(default_factory=list)
+    repeated: Sequence[Pairs] = ()
     _spans: dict[int, Span] | None = None
     _root: Span | None = None
     _lines: list[int] | None = None
 
-    def locate(self, site: Site) -> Location:
-        """Gives the span of a place; only the file when the place is not in the text."""
+    def spans(self) -> dict[int, Span]:
+        """Gives the span of every object by its identity, by a second scan of the text."""
         if self._spans is None:
             self._spans = {}
             self._root = _Scanner(self.text).value()
             _pair(self.value, self._root, self._spans)
-        span = self._root if site.node is None else self._spans.get(id(site.node))
+        return self._spans
+
+    def locate(self, site: Site) -> Location:
+        """Gives the span of a place; only the file when the place is not in the text."""
+        spans = self.spans()
+        span = self._root if site.node is None else spans.get(id(site.node))
         if span is None:
             return Location(self.file, index=self.index)
         start, end = _offsets(span, site)
@@ -237,53 +242,62 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) < _BIG else float(digits)
 
 
-def load(document: Document) -> Document:
-    """Reads the JSON value of a document, or says in ``fault`` why it has none.
+class Loader:
+    """Reads the JSON values of documents, one after the other."""
 
-    Raises:
-        LimitExceeded: The text is larger than ``MAX_BYTES``.
-    """
-    if document.fault is not None:
+    def __init__(self) -> None:
+        self.repeated: list[Pairs] = []
+        self.decode = json.JSONDecoder(
+            object_pairs_hook=self._object, parse_constant=_no_constant, parse_int=_integer
+        ).decode
+
+    def _object(self, pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        made = dict(pairs)
+        if len(made) == len(pairs):
+            return made
+        made = Pairs(pairs)
+        self.repeated.append(made)
+        return made
+
+    def load(self, document: Document) -> Document:
+        """Reads the JSON value of a document, or says in ``fault`` why it has none.
+
+        Raises:
+            LimitExceeded: The text is larger than ``MAX_BYTES``.
+        """
+        if document.fault is not None:
+            return document
+        text = document.text
+        if len(text) > MAX_BYTES:
+            raise LimitExceeded(
+                f"{document.file} has more than {MAX_BYTES} characters", action="Split it into several documents."
+            )
+        try:
+            document.value = self.decode(text)
+        except (ValueError, RecursionError) as error:
+            self.repeated = []
+            document.fault = _fault(document, error)
+        else:
+            _check(document)
+        if self.repeated:
+            document.repeated, self.repeated = self.repeated, []
         return document
-    text = document.text
-    if len(text) > MAX_BYTES:
-        raise LimitExceeded(
-            f"{document.file} has more than {MAX_BYTES} characters", action="Split it into several documents."
-        )
-    try:
-        document.value, document.repeated = _decode(text)
-    except json.JSONDecodeError as error:
-        document.fault = Fault(
+
+
+def _fault(document: Document, error: ValueError | RecursionError) -> Fault:
+    """Says why a text cannot be read."""
+    if isinstance(error, json.JSONDecodeError):
+        return Fault(
             "MT001",
             f"This is not JSON: {error.msg[:1].lower()}{error.msg[1:]}.",
             "Correct the syntax here, or just before.",
-            document.at(min(error.pos, len(text))),
+            document.at(min(error.pos, len(document.text))),
         )
-    except _NotJson as error:
-        offset = max(text.find(str(error)), 0)
-        document.fault = Fault(
-            "MT001", f"This is not JSON: {error} is no value.", "Use a number, a string or null.", document.at(offset)
-        )
-    except RecursionError:
-        document.fault = _too_deep(document)
-    else:
-        _check(document)
-    return document
-
-
-def _decode(text: str) -> tuple[Json, list[Pairs]]:
-    """Gives the value of a text, and its objects that write a key twice."""
-    repeated: list[Pairs] = []
-
-    def obj(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-        made = dict(pairs)
-        if len(made) != len(pairs):
-            made = Pairs(pairs)
-            repeated.append(made)
-        return made
-
-    value = json.loads(text, object_pairs_hook=obj, parse_constant=_no_constant, parse_int=_integer)
-    return value, repeated
+    if isinstance(error, RecursionError):
+        return _too_deep(document)
+    offset = max(document.text.find(str(error)), 0)
+    action = "Use a number, a string or null."
+    return Fault("MT001", f"This is not JSON: {error} is no value.", action, document.at(offset))
 
 
 _CONTAINERS: Final = frozenset({dict, list, Pairs})
@@ -292,7 +306,7 @@ _CONTAINERS: Final = frozenset({dict, list, Pairs})
 def _check(document: Document) -> None:
     """Refuses nesting that is too deep, and strings that are no text."""
     text = document.text
-    if text.count("{") + text.count("[") > MAX_DEPTH and _deeper(document.value):
+    if len(text) > MAX_DEPTH and text.count("{") + text.count("[") > MAX_DEPTH and _deeper(document.value):
         document.fault = _too_deep(document)
     elif "\\u" in text and _lone_surrogate(document.value):
         offset = max(text.lower().find("\\ud"), 0)
@@ -349,6 +363,7 @@ def documents(inputs: str | Path | Iterable[str | Path]) -> Iterator[Document]:
     """
     given = [inputs] if isinstance(inputs, str | Path) else inputs
     index = 0
+    loader = Loader()
     for item in given:
         found = [Document(item, f"<text {index}>")] if isinstance(item, str) else _of_path(Path(item))
         for document in found:
@@ -359,7 +374,7 @@ def documents(inputs: str | Path | Iterable[str | Path]) -> Iterator[Document]:
                 fault = document.fault
                 document.fault = fault._replace(location=replace(fault.location, index=index))
             index += 1
-            yield load(document)
+            yield loader.load(document)
 
 
 def _of_path(path: Path) -> Iterator[Document]:

@@ -44,12 +44,14 @@ class PropertyRule:
         kind: ``string``, ``integer``, ``boolean``, ``langString``, ``decimal``, ``duration``, ``JSON``, ``literal``
             (any of string, number, boolean), ``identifier`` or ``object``.
         supplemental: Whether a supplemental type adds it.
+        id_required, type_required: Whether an element written here must have an ``@id``, an ``@type``.
         longest: Greatest length where no limit context says otherwise.
         language: Language of texts that name none.
         table: The limits, as in the table.
     """
 
     __slots__ = (
+        "id_required",
         "key",
         "kind",
         "language",
@@ -65,6 +67,7 @@ class PropertyRule:
         "supplemental",
         "table",
         "target",
+        "type_required",
         "uri",
         "versions",
     )
@@ -84,21 +87,13 @@ class PropertyRule:
         self.target: str | None = table.get("type" if supplemental else "class")
         length = table.get("length")
         self.length: Limit = {"": length} if isinstance(length, int) else length or {}
+        self.id_required: bool = table.get("id", False)
+        self.type_required: bool = not table.get("untyped", False)
         self.longest = bound(self.length, "")
         self.language: str = table.get("language", "en")
         pattern = table.get("pattern")
         self.match = matcher(pattern) if pattern else None
         self.versions: frozenset[int] | None = frozenset(table["versions"]) if "versions" in table else None
-
-    @property
-    def id_required(self) -> bool:
-        """Whether an element written here must have an ``@id``."""
-        return bool(self.table.get("id", False))
-
-    @property
-    def type_required(self) -> bool:
-        """Whether an element written here must have an ``@type``."""
-        return not self.table.get("untyped", False)
 
 
 class ClassRule:
@@ -113,6 +108,7 @@ class ClassRule:
         properties: By term and by DTMI.
         usual: By term, those that call for no advice.
         unique: Properties whose elements must differ in some value, or are limited in number.
+        controls: Rules about what may stand below its elements.
         listed: Properties that only some standard elements may stand in.
         required, needed: Properties that a document must write, and their terms.
         extensible: Classes that supplemental types of that kind stand for, such as ``Unit``.
@@ -123,6 +119,7 @@ class ClassRule:
     __slots__ = (
         "ancestors",
         "by_name",
+        "controls",
         "extensible",
         "instance",
         "kinds",
@@ -155,6 +152,7 @@ class ClassRule:
             for term, given in table["properties"].items()
         }
         self.properties = self.by_name | {rule.uri: rule for rule in self.by_name.values()}
+        self.controls: list[Mapping[str, Json]] = []
         rules = tuple(self.by_name.values())
         self.usual = {rule.name: rule for rule in rules if "deprecated" not in rule.table}
         objects = [rule for rule in rules if rule.kind == "object"]
@@ -235,9 +233,8 @@ class Language(ContextTable):
             name: ClassRule(name, self.version, given, partition=name in partitions)
             for name, given in table["classes"].items()
         }
-        self.descendants: dict[str, list[Json]] = {}
         for control in table["descendants"]:
-            self.descendants.setdefault(control["class"], []).append(control)
+            self.classes[control["class"]].controls.append(control)
 
 
 class Metamodel:

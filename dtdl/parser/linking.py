@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dtdl.metamodel import PropertyRule
 from dtdl.parser.session import NOWHERE, Record, Reference, Session
 
 Json = Any
@@ -18,7 +19,7 @@ def link(session: Session) -> None:
         if target is None or target.document is NOWHERE:
             target = records.get(resolve(reference.target)) or target
         if target is not None and (reference.text is None or _fits(session, reference, target)):
-            _put(session, reference, target)
+            put(session, reference.owner, reference.rule, target)
     for record in records.values():
         if record.rule.partition and record.own_contents is None:
             record.own_contents = dict(record.links.get("contents", {}))
@@ -75,16 +76,15 @@ def _fields(reference: Reference) -> dict[str, str | None]:
     return {"primary": reference.owner.id, "property": name, "secondary": reference.target}
 
 
-def _put(session: Session, reference: Reference, target: Record) -> None:
+def put(session: Session, owner: Record, rule: PropertyRule, target: Record) -> None:
     """Puts one element into one property."""
-    owner, rule = reference.owner, reference.rule
     if target.types and not session.metamodel.is_reserved(target.id):
         if target.parents is None:
             target.parents = []
         target.parents.append((owner, rule.uri if rule.supplemental else rule.name))
     links = owner.links
     if rule.key is not None and not rule.supplemental:
-        _put_by_key(session, reference, target, rule.key)
+        _put_by_key(session, owner, rule, target)
     elif rule.plural:
         held = links.setdefault(rule.name, [])
         if not rule.supplemental or target not in held:
@@ -93,30 +93,16 @@ def _put(session: Session, reference: Reference, target: Record) -> None:
         links.setdefault(rule.name, target)
 
 
-def _put_by_key(session: Session, reference: Reference, target: Record, key: str) -> None:
+def _put_by_key(session: Session, owner: Record, rule: PropertyRule, target: Record) -> None:
     """Puts an element into a mapping by name."""
-    owner, rule = reference.owner, reference.rule
+    key = rule.key or ""
     held = owner.links.setdefault(rule.name, {})
     name = target.properties.get(key)
     if not isinstance(name, str):
-        session.report(
-            "missingDictKeyPropertyValue",
-            owner.spot(rule.name),
-            target.site,
-            primary=owner.id,
-            property=rule.name,
-            secondary=reference.target,
-            value=key,
-        )
+        fields = {"primary": owner.id, "property": rule.name, "secondary": target.id, "value": key}
+        session.report("missingDictKeyPropertyValue", owner.spot(rule.name), target.site, **fields)
         return
     before = held.setdefault(name, target)
     if before is not target:
-        session.report(
-            "nonUniquePropertyValue",
-            before.spot(key),
-            target.spot(key),
-            primary=owner.id,
-            property=rule.name,
-            aux=key,
-            value=name,
-        )
+        fields = {"primary": owner.id, "property": rule.name, "aux": key, "value": name}
+        session.report("nonUniquePropertyValue", before.spot(key), target.spot(key), **fields)

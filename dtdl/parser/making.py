@@ -74,7 +74,8 @@ def element_of(record: Record) -> Element:
     _UNDEFINED_TYPES(made, record.undefined_types)
     _UNDEFINED(made, MappingProxyType(record.undefined) if record.undefined else EMPTY)
     _GIVEN(made, tuple(record.given))
-    _CONTEXTS(made, _contexts(record.node["@context"]) if "@context" in record.node else ())
+    raw = record.node.get("@context")
+    _CONTEXTS(made, _contexts(raw) if raw is not None else ())
     _LOCATION(made, None if record.document is NOWHERE else Whereabouts(record))
     return made
 
@@ -88,7 +89,7 @@ def seal(record: Record) -> None:
     properties = record.properties
     for name, held in record.links.items():
         if type(held) is list:
-            properties[name] = tuple(item.element for item in held)
+            properties[name] = tuple([item.element for item in held])
         elif type(held) is dict:
             properties[name] = {key: item.element for key, item in held.items()}
         else:

@@ -9,6 +9,7 @@ from dtdl.context import Context, ContextRefused
 from dtdl.metamodel import ClassRule, PropertyRule
 from dtdl.parser import values
 from dtdl.parser.identifiers import again, identify, only_id
+from dtdl.parser.linking import put
 from dtdl.parser.session import Abandon, Place, Record, Reference, Session, Spot
 from dtdl.parser.typing import CLASS_LIKE, allowed, classify, type_strings
 from dtdl.source import Document, Site, entries, values_of
@@ -62,7 +63,7 @@ class Reader:
         if "@id" not in node:
             session.quit("missingTopLevelId", Site(document, node))
         types = type_strings(node) or ()
-        if not any(text in context.active.roots for text in types if isinstance(text, str)):
+        if not any(isinstance(text, str) and text in context.active.roots for text in types):
             session.quit(
                 "typeNotRootable",
                 Site(document, node),
@@ -72,7 +73,8 @@ class Reader:
         if context.active.restricts_keywords:
             for key in disallowed_keywords(node):
                 session.quit("topLevelKeywordDisallowed", Site(document, node, "key", key), value=key)
-        self.element(document, node, self.root, Place(context.active.classes["Entity"]))
+        self.context(document, node)
+        self.element(document, node, context, Place(context.active.classes["Entity"]))
 
     # -- one element -------------------------------------------------------------------------------------------
 
@@ -82,7 +84,7 @@ class Reader:
         """Reads one element; gives None when it is spoilt and that was said, or when it is only a reference."""
         try:
             context = outer
-            if "@context" in node or outer.language is None:
+            if place.owner is not None and "@context" in node:
                 context = outer.child(document, node)
                 self.context(document, node)
             record = Record(document, node, context, place)
@@ -130,12 +132,12 @@ class Reader:
             site = Site(document, node, "value", "@context", position)
             path = text.partition(";")[0]
             if path in seen and position not in versions:
-                self.session.advise("MT108", site, value=path)
+                self.session.advise("MT018", site, value=path)
             seen.add(path)
             if versions and position < versions[0]:
-                self.session.advise("MT109", site, value=text)
+                self.session.advise("MT019", site, value=text)
         if len(limited) > 1:
-            self.session.advise("MT107", Site(document, node, "value", "@context", limited[1]))
+            self.session.advise("MT017", Site(document, node, "value", "@context", limited[1]))
 
     # -- properties --------------------------------------------------------------------------------------------
 
@@ -180,9 +182,9 @@ class Reader:
             return
         record.given[name] = key
         if key != name:
-            session.advise("MT101", spot.prop(), primary=record.id, property=key, value=name)
+            session.advise("MT011", spot.prop(), primary=record.id, property=key, value=name)
         if "deprecated" in rule.table:
-            session.advise("MT106", spot.prop(), primary=record.id, property=name)
+            session.advise("MT016", spot.prop(), primary=record.id, property=name)
         if rule.kind == "object":
             self.objects(record, rule, raw)
             return
@@ -200,7 +202,7 @@ class Reader:
         elif record.context.active.restricts_keywords:
             session.report("keywordDisallowed", site, value=key, **fields)
         else:
-            session.advise("MT105", site, value=key)
+            session.advise("MT015", site, value=key)
 
     def required(self, record: Record) -> None:
         """Reports required properties that are not written."""
@@ -276,6 +278,7 @@ class Reader:
             session.report("objectMultipleValues", spot.values(), primary=record.id, property=rule.name)
             return
         place: Place | None = None
+        mixed = str in map(type, found)
         for position, value in enumerate(found):
             if type(value) is str:
                 self.reference(record, rule, value, position, expected)
@@ -284,8 +287,10 @@ class Reader:
             else:
                 place = place or Place(expected, record, rule)
                 child = self.element(record.document, value, record.context, place, position)
-                if child is not None:
+                if child is not None and mixed:
                     session.references.append(Reference(record, rule, child.id, None, position, None))
+                elif child is not None and (rule.key is None or rule.key in child.properties):
+                    put(session, record, rule, child)
         if len(found) < rule.min:
             fields = {"primary": record.id, "property": rule.name}
             session.report("objectCountBelowMin", record.spot(rule.name), _required=str(rule.min), **fields)
@@ -321,7 +326,7 @@ class Reader:
             return
         if text[:5] == "dtmi:" and (term := session.term(text)) != text:
             site = record.where(rule.name).value(position)
-            session.advise("MT102", site, primary=record.id, property=rule.name, value=text, restriction=term)
+            session.advise("MT012", site, primary=record.id, property=rule.name, value=text, restriction=term)
         kind = None if rule.supplemental else expected
         session.references.append(Reference(record, rule, target, text, position, kind))
 

@@ -17,11 +17,13 @@ from dtdl.parser.reading import Reader
 from dtdl.parser.session import Session
 from dtdl.parser.standard import standard
 from dtdl.resolver import Resolver
-from dtdl.rules import structure
+from dtdl.rules import size, structure
 from dtdl.rules.messages import diagnostic_of
-from dtdl.source import Document, documents, load
+from dtdl.source import Document, Loader, documents
 
 Inputs = str | Path | Iterable[str | Path]
+LONG = 1_000_000
+"""Characters that a document must have before the size of its parts is worth a look."""
 _ROUNDS = 100
 
 
@@ -47,6 +49,7 @@ class _Parse:
         return bool(self.session.findings or self.extra)
 
     def read(self, given: Iterable[Document]) -> None:
+        long = False
         for document in given:
             if document.fault is not None:
                 fault = document.fault
@@ -55,6 +58,9 @@ class _Parse:
                 )
             else:
                 self.reader.document(document)
+                long = long or len(document.text) > LONG
+        if long:
+            size.check(self.session)
 
     def resolve(self) -> bool:
         """Adds the standard elements and what the resolver gives; gives whether nothing is missing."""
@@ -82,8 +88,9 @@ class _Parse:
     def resolved(missing: Mapping[str, Any], given: Iterable[str] | Mapping[str, str]) -> Iterable[Document]:
         names = tuple(missing)
         pairs = given.items() if isinstance(given, Mapping) else zip((*names, *[""] * 1000), given, strict=False)
+        loader = Loader()
         for name, text in pairs:
-            yield load(Document(text, name or "<resolved>"))
+            yield loader.load(Document(text, name or "<resolved>"))
 
     def missing(self) -> dict[str, list[Any]]:
         """Gives the DTMIs that are referred to and not known, with the references."""
@@ -123,7 +130,7 @@ class _Parse:
         for dtmi, references in missing.items():
             for reference in references:
                 self.session.report(
-                    "unresolved",
+                    "MT004",
                     reference.value_site(),
                     primary=reference.owner.id,
                     property=reference.rule.name,

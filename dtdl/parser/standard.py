@@ -19,7 +19,6 @@ class Standard:
         self.metamodel = tables
         self.session = Session(tables, standard=True)
         self.reader = Reader(self.session, Context(tables, ContextOptions(allow_undefined="never")))
-        self.below: dict[str, tuple[str, ...]] = {}
         self._read: set[str] = set()
         self._lock = threading.Lock()
 
@@ -35,8 +34,8 @@ class Standard:
             while queue:
                 name = queue.pop(0)
                 if name not in found:
-                    found[name] = self.session.records[name]
-                    queue.extend(self.below.get(name, ()))
+                    record = found[name] = self.session.records[name]
+                    queue.extend(item.id for prop in record.links for item in record.linked(prop))
             return found
 
     def _load(self, dtmi: str) -> bool:
@@ -54,22 +53,12 @@ class Standard:
                 continue
             self._read.add(node["@id"])
             outer = self.reader.root.child(NOWHERE, node)
-            place = Place(outer.active.classes["Entity"])
-            self.reader.element(NOWHERE, node, outer, place)
-            queue.extend(
-                reference.target for reference in session.references if reference.target not in session.records
-            )
-        self._link()
-        return dtmi in session.records
-
-    def _link(self) -> None:
-        session = self.session
-        for reference in session.references:
-            below = self.below.get(reference.owner.id, ())
-            self.below[reference.owner.id] = (*below, reference.target)
+            self.reader.element(NOWHERE, node, outer, Place(outer.active.classes["Entity"]))
+            queue.extend(r.target for r in session.references if r.target not in session.records)
         link(session)
         session.references.clear()
         assert not session.findings, session.findings
+        return dtmi in session.records
 
 
 @lru_cache(maxsize=1)

@@ -42,7 +42,8 @@ def classify(session: Session, record: Record, place: Place) -> None:
     active = record.context.active
     if expected.version != active.version and (place.rule is None or not place.rule.supplemental):
         expected = active.classes.get(expected.name, expected)
-    text = record.node.get("@type")
+    node, rule = record.node, place.rule
+    text = node.get("@type") if "@type" in node or rule is None or rule.type_required else inferred(expected, rule)
     kind = expected.written.get(text) if type(text) is str else None
     if kind is not None and kind == text:
         record.kind, record.rule = kind, active.classes[kind]
@@ -161,11 +162,11 @@ class _Types:
     def spelled(self, text: str, said: str | TypeRule) -> None:
         """Advises against saying a type twice, or by its DTMI where it has a term."""
         if said in self.kinds or said in self.supplemental:
-            self.session.advise("MT103", self.site, primary=self.record.id, value=text)
+            self.session.advise("MT013", self.site, primary=self.record.id, value=text)
         elif text[:5] == "dtmi:":
             term = said if isinstance(said, str) else self.session.term(said.id)
             if term != text:
-                self.session.advise("MT104", self.site, primary=self.record.id, value=text, restriction=term)
+                self.session.advise("MT014", self.site, primary=self.record.id, value=text, restriction=term)
 
     def unknown(self, text: str, *, known: bool) -> None:
         """Reads a co-type that no table defines: allowed, or a mistake, as the version says."""

@@ -148,7 +148,7 @@ class Values:
         for key in (*(key for key in ("@language",) if key in node), *keywords(node)):
             site = Site(self.spot.document, node, "key", key)
             if not strict:
-                self.session.advise("MT105", site, value=key)
+                self.session.advise("MT015", site, value=key)
             elif key == "@language":
                 self.report("valueObjectLanguage", site)
             else:

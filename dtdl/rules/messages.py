@@ -7,18 +7,18 @@ from typing import Final
 
 from dtdl.diagnostic import Diagnostic, Severity
 from dtdl.parser.session import Finding, Session
-from dtdl.rules.words import WORDS
+from dtdl.rules.words import OWN, WORDS
 
 PREFIX: Final = "dtmi:dtdl:parsingError:"
 _LONG: Final = 80
-_INFO: Final = frozenset({"MT106"})
+_INFO: Final = frozenset({"MT016"})
 
 
 def diagnostic_of(finding: Finding, session: Session, severity: Severity = Severity.ERROR) -> Diagnostic:
     """Makes the Diagnostic of a finding."""
     fields = finding.fields
-    cause, action = WORDS[finding.rule]
-    own = finding.rule.startswith("MT")
+    own = finding.rule in OWN
+    cause, action = OWN[finding.rule] if own else WORDS[finding.rule]
     if finding.rule in _INFO:
         severity = Severity.INFO
     shown = _Shown(
@@ -69,7 +69,7 @@ def _hint(finding: Finding, session: Session) -> str:
         near = _near(fields.get("property"), _properties(session, fields.get("primary")))
     elif finding.rule == "badDtmiOrTerm":
         near = _near(fields.get("value"), _instances(session))
-    elif finding.rule == "unresolved":
+    elif finding.rule == "MT004":
         near = _near(fields.get("value"), list(session.records))
     elif finding.rule == "undefinedReservedId":
         near = _near(fields.get("secondary"), [uri for t in session.metamodel.tables() for uri in t.owners])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from dtdl.metamodel import PropertyRule, bound
+from dtdl.metamodel import ClassRule, PropertyRule, bound
 from dtdl.parser.session import NOWHERE, Record, Session
 from dtdl.rules import siblings
 from dtdl.rules.instances import violations
@@ -34,17 +34,15 @@ def inherit(session: Session, own: Sequence[Record]) -> bool:
     """Imports properties from ancestors, as ``contents`` through ``extends``; gives whether anything is wrong."""
     before = len(session.findings)
     controls = {
-        (record.rule.version, record.kind): control
-        for record in own
-        for control in controls_of(record)
-        if "import" in control
+        rule: control for rule in {record.rule for record in own} for control in rule.controls if "import" in control
     }
-    importers = [record for record in own if (record.rule.version, record.kind) in controls]
+    importers = [record for record in own if record.rule in controls]
     edges = narrow(("extends",))
-    heights = measure(importers, edges)
+    heights: dict[str, int] = {}
+    measure(importers, edges, heights)
     closures: dict[str, dict[str, Record]] = {}
     for record in sorted(importers, key=lambda r: heights[r.id]):
-        control = controls[record.rule.version, record.kind]
+        control = controls[record.rule]
         limit = limit_of(control["depth"], record)
         if heights[record.id] > limit:
             too_deep(session, record, edges, heights, _Depth(control, limit, narrow=True))
@@ -62,35 +60,30 @@ def inherit(session: Session, own: Sequence[Record]) -> bool:
 def import_from(session: Session, record: Record, ancestor: Record, name: str, through: Sequence[str]) -> None:
     """Imports what one ancestor itself writes."""
     own = ancestor.own_contents or {}
-    if not own:
-        return
     held: dict[str, Record] = record.links.setdefault(name, {})
-    for key, item in own.items():
-        there = held.setdefault(key, item)
-        if there is not item:
-            session.report(
-                "nonUniqueImportedPropertyValue",
-                there.spot("name"),
-                item.spot("name"),
-                primary=record.id,
-                secondary=ancestor.id,
-                property=name,
-                transformation=any_of(through),
-                aux="name",
-                value=key,
-            )
-        elif item.types:
-            parents = item.parents = item.parents or []
-            if (record, name) not in parents:
-                parents.append((record, name))
+    if not held.keys().isdisjoint(own):
+        for key in held.keys() & own.keys():
+            if held[key] is not own[key]:
+                session.report(
+                    "nonUniqueImportedPropertyValue",
+                    held[key].spot("name"),
+                    own[key].spot("name"),
+                    primary=record.id,
+                    secondary=ancestor.id,
+                    property=name,
+                    transformation=any_of(through),
+                    aux="name",
+                    value=key,
+                )
+        own = {key: item for key, item in own.items() if key not in held}
+    held |= own
+    for item in own.values():
+        if item.types:
+            item.parents = item.parents or []
+            item.parents.append((record, name))
 
 
 # -- measures of the graph -------------------------------------------------------------------------------------
-
-
-def controls_of(record: Record) -> Sequence[Mapping[str, Json]]:
-    """Gives the rules about what may stand below a record."""
-    return record.context.active.descendants.get(record.kind, ())
 
 
 def limit_of(limits: Mapping[str, int], record: Record) -> int:
@@ -124,9 +117,8 @@ def wide(names: Sequence[str]) -> Edges:
     return edges
 
 
-def measure(roots: Iterable[Record], edges: Edges) -> dict[str, int]:
-    """Gives the weight of the heaviest path below each record, ENDLESS where there is a cycle below it."""
-    heights: dict[str, int] = {}
+def measure(roots: Iterable[Record], edges: Edges, heights: dict[str, int]) -> None:
+    """Measures the heaviest path below each record, ENDLESS where there is a cycle below it; adds to ``heights``."""
     active: set[str] = set()
     for root in roots:
         if root.id in heights:
@@ -153,7 +145,6 @@ def measure(roots: Iterable[Record], edges: Edges) -> dict[str, int]:
                 if stack:
                     above = stack[-1][0].id
                     best[above] = max(best[above], min(cost + height, ENDLESS))
-    return heights
 
 
 class _Depth:
@@ -221,59 +212,66 @@ def any_of(names: Sequence[str]) -> str:
 
 def descendants(session: Session, own: Sequence[Record]) -> None:
     """Applies the metamodel's rules about what may stand below an element."""
-    groups: dict[tuple[str, ...], list[tuple[Record, Mapping[str, Json]]]] = {}
-    found: dict[str, dict[str, Record | None]] = {}
+    members: dict[ClassRule, list[Record]] = {}
     for record in own:
-        for control in controls_of(record):
+        if record.rule.controls:
+            members.setdefault(record.rule, []).append(record)
+    known: dict[tuple[str, ...], _Below] = {}
+    for rule, records in members.items():
+        for control in rule.controls:
             if "datatype" in control:
-                datatype(session, record, control)
-            elif "exclude" in control:
-                exclude(session, record, control, found.setdefault(record.kind, {}))
-            key = ("narrow" if control.get("narrow") else "wide", *control["properties"])
-            groups.setdefault(key, []).append((record, control))
-    for (breadth, *names), members in groups.items():
-        edges = (narrow if breadth == "narrow" else wide)(names)
-        deep = [(r, c) for r, c in members if "depth" in c and "import" not in c]
-        if deep:
-            depth(session, deep, edges)
-        many = [(r, c) for r, c in members if "count" in c]
-        if many:
-            count(session, many, edges)
+                for record in records:
+                    datatype(session, record, control)
+                continue
+            names = control["properties"]
+            key = ("narrow" if control.get("narrow") else "wide", control.get("exclude", ""), *names)
+            below = known.setdefault(key, _Below((narrow if control.get("narrow") else wide)(names)))
+            if "exclude" in control:
+                exclude(session, records, control, below)
+            if "depth" in control and "import" not in control:
+                depth(session, records, control, below)
+            if "count" in control:
+                count(session, records, control, below)
 
 
-def depth(session: Session, members: Sequence[tuple[Record, Mapping[str, Json]]], edges: Edges) -> None:
+class _Below:
+    """What is known of what stands below elements through some properties, whatever their class."""
+
+    __slots__ = ("counts", "edges", "first", "heights")
+
+    def __init__(self, edges: Edges) -> None:
+        self.edges = edges
+        self.heights: dict[str, int] = {}
+        self.counts: dict[str, int] = {}
+        self.first: dict[str, Record | None] = {}
+
+
+def depth(session: Session, records: Sequence[Record], control: Mapping[str, Json], below: _Below) -> None:
     """Bounds the depth below elements."""
-    heights = measure((record for record, _ in members), edges)
-    for record, control in members:
+    measure(records, below.edges, below.heights)
+    for record in records:
         limit = limit_of(control["depth"], record)
-        if heights[record.id] > limit:
-            too_deep(session, record, edges, heights, _Depth(control, limit, narrow=control.get("narrow", False)))
+        if below.heights[record.id] > limit:
+            to = _Depth(control, limit, narrow=control.get("narrow", False))
+            too_deep(session, record, below.edges, below.heights, to)
 
 
-def count(session: Session, members: Sequence[tuple[Record, Mapping[str, Json]]], edges: Edges) -> None:
+def count(session: Session, records: Sequence[Record], control: Mapping[str, Json], below: _Below) -> None:
     """Bounds the number of elements below elements."""
-    counts: dict[str, int] = {}
-    reported: set[str] = set()
-    for root, control in members:
-        recursive = _count_below(root, edges, counts)
-        disjunction = any_of(control["properties"])
-        if not control.get("self", False):
+    counts = below.counts
+    disjunction = any_of(control["properties"])
+    for root in records:
+        recursive = _count_below(root, below.edges, counts)
+        if not control.get("self", False) and "import" not in control:
             for record in recursive:
-                if record.id not in reported and "import" not in control:
-                    reported.add(record.id)
-                    session.report(
-                        "recursiveStructureNarrow",
-                        record.site,
-                        primary=record.id,
-                        property=disjunction,
-                        _through=disjunction,
-                    )
+                fields = {"property": disjunction, "_through": disjunction}
+                session.report("recursiveStructureNarrow", record.site, primary=record.id, **fields)
         limit = limit_of(control["count"], root)
         if counts[root.id] > limit:
+            numbers = {"_limit": str(limit), "_count": str(counts[root.id])}
             session.report(
-                "excessiveCount", root.site, primary=root.id, property=disjunction, _limit=str(limit),
-                _count=str(counts[root.id]),
-            )  # fmt: skip
+                "excessiveCount", root.site, primary=root.id, property=disjunction, _through=disjunction, **numbers
+            )
 
 
 def _count_below(root: Record, edges: Edges, counts: dict[str, int]) -> list[Record]:
@@ -287,7 +285,8 @@ def _count_below(root: Record, edges: Edges, counts: dict[str, int]) -> list[Rec
         record, rest = stack[-1]
         for _, child in rest:
             if child.id in active:
-                recursive.append(child)
+                if child not in recursive:
+                    recursive.append(child)
                 active[record.id] += 1
             elif child.id in counts:
                 active[record.id] = min(active[record.id] + counts[child.id] + 1, ENDLESS)
@@ -304,32 +303,36 @@ def _count_below(root: Record, edges: Edges, counts: dict[str, int]) -> list[Rec
     return recursive
 
 
-def exclude(session: Session, root: Record, control: Mapping[str, Json], found: dict[str, Record | None]) -> None:
+def exclude(session: Session, records: Sequence[Record], control: Mapping[str, Json], below: _Below) -> None:
     """Refuses elements of one class below another, such as a Component below a Component."""
-    child = excluded_below(root, control, found)
-    if child is not None:
-        session.report(
-            "excludedType",
-            root.site,
-            child.site,
-            primary=root.id,
-            property=any_of(control["properties"]),
-            secondary=child.id,
-            restriction=control["exclude"],
-            type=root.kind,
-        )
+    wanted = control["exclude"]
+    for root in records:
+        child = _first_below(root, below, wanted)
+        if child is not None:
+            session.report(
+                "excludedType",
+                root.site,
+                child.site,
+                primary=root.id,
+                property=any_of(control["properties"]),
+                secondary=child.id,
+                restriction=wanted,
+                type=root.kind,
+            )
 
 
-def excluded_below(root: Record, control: Mapping[str, Json], found: dict[str, Record | None]) -> Record | None:
-    """Gives the first element of the excluded class below a record; ``found`` remembers it by what stands below."""
-    edges = (narrow if control.get("narrow") else wide)(control["properties"])
-    for weight, child in edges(root):
-        if weight and child.kind == control["exclude"]:
+def _first_below(root: Record, below: _Below, wanted: str) -> Record | None:
+    """Gives the first element of a class below a record, and remembers it by what stands directly below."""
+    first = below.first
+    for weight, child in below.edges(root):
+        if weight and child.kind == wanted:
             return child
-        if child.id not in found:
-            found[child.id] = _first(child, edges, control["exclude"])
-        if found[child.id] is not None:
-            return found[child.id]
+        if not child.links:
+            continue
+        if child.id not in first:
+            first[child.id] = _first(child, below.edges, wanted)
+        if first[child.id] is not None:
+            return first[child.id]
     return None
 
 
@@ -344,7 +347,7 @@ def _first(root: Record, edges: Edges, wanted: str) -> Record | None:
         weight, child = step
         if weight and child.kind == wanted:
             return child
-        if child.id not in seen:
+        if child.links and child.id not in seen:
             seen.add(child.id)
             stack.append(iter(edges(child)))
     return None

@@ -100,8 +100,6 @@ _WORDS: dict[str, tuple[str, str]] = {
     "crossPartitionReference": ("{primary} refers in {property!r} to {secondary}, which belongs to {value}.",
                                 "Define it in {restriction}, or refer to an Interface."),
     "undefinedReservedId": (_IT + " names {secondary}, which is no standard element.{hint}", "Correct it."),
-    "unresolved": ("{value} is referred to in {property!r} of {primary}, but nothing defines it.{hint}",
-                   "Add the document that defines it, or correct the DTMI."),
     # -- types -------------------------------------------------------------------------------------------------
     "badType": (_IT + " holds {secondary}{typed}, where {expected} is expected.{hint}", "Give it a fitting '@type'."),
     "multipleMaterialTypes": ("{primary} is of several classes: {value}.", "Keep one of them in '@type'."),
@@ -232,16 +230,6 @@ _WORDS: dict[str, tuple[str, str]] = {
                                        "Name an element that has it."),
     "matchingPropertyNotSupplemental": (_IT + " names {value!r}, whose {restriction!r} no co-type adds.",
                                         "Name a property that a co-type adds."),
-    # -- advice ------------------------------------------------------------------------------------------------
-    "MT101": ("{property!r} is written as a DTMI.", "Write the term {value!r}."),
-    "MT102": (_IT + " names a standard element by its DTMI {value}.", "Write the term {restriction!r}."),
-    "MT103": ("'@type' of {primary} says {value} twice.", "Say it once."),
-    "MT104": ("{value!r} in '@type' of {primary} is written as a DTMI.", "Write the term {restriction!r}."),
-    "MT105": ("{value!r} has no meaning in DTDL.", "Remove it; newer versions refuse it."),
-    "MT106": ("{property!r} of {primary} is deprecated.", "Remove it."),
-    "MT107": ("'@context' names a DTDL version more than once.", "Name one version."),
-    "MT108": ("'@context' names {value!r} more than once.", "Name it once."),
-    "MT109": ("The extension {value!r} stands before the DTDL version.", "Put the DTDL version first."),
 }  # fmt: skip
 
 
@@ -262,3 +250,19 @@ def _families() -> dict[str, tuple[str, str]]:
 
 
 WORDS: Final[Mapping[str, tuple[str, str]]] = _WORDS | _families()
+"""Rules that are published with the language, by the part of their id behind the last colon."""
+
+OWN: Final[Mapping[str, tuple[str, str]]] = {
+    "MT004": ("{value} is referred to in {property!r} of {primary}, but nothing defines it.{hint}",
+              "Add the document that defines it, or correct the DTMI."),
+    "MT011": ("{property!r} is written as a DTMI.", "Write the term {value!r}."),
+    "MT012": (_IT + " names a standard element by its DTMI {value}.", "Write the term {restriction!r}."),
+    "MT013": ("'@type' of {primary} says {value} twice.", "Say it once."),
+    "MT014": ("{value!r} in '@type' of {primary} is written as a DTMI.", "Write the term {restriction!r}."),
+    "MT015": ("{value!r} has no meaning in DTDL.", "Remove it; newer versions refuse it."),
+    "MT016": ("{property!r} of {primary} is deprecated.", "Remove it."),
+    "MT017": ("'@context' names a DTDL version more than once.", "Name one version."),
+    "MT018": ("'@context' names {value!r} more than once.", "Name it once."),
+    "MT019": ("The extension {value!r} stands before the DTDL version.", "Put the DTDL version first."),
+}  # fmt: skip
+"""Our own rules: what is allowed, and what the specification advises against."""

@@ -48,7 +48,7 @@ def place(prefix: str, location: Location | None) -> dict[str, Any]:
 
 def renamed(found: Diagnostic) -> dict[str, Any] | str:
     """A Diagnostic under the names of the cases."""
-    if found.rule.endswith(":unresolved"):
+    if found.rule == "MT004":
         return f"unresolved:{found.value}"
     fields = {theirs: getattr(found, ours) for ours, theirs in zip(OURS.split(), THEIRS.split(), strict=True)}
     return (

@@ -12,7 +12,7 @@ import dtdl
 from dtdl.diagnostic import Severity
 from dtdl.errors import ModelInvalid
 from dtdl.rules.messages import PREFIX
-from dtdl.rules.words import WORDS
+from dtdl.rules.words import OWN, WORDS
 
 HEAD = {"@context": "dtmi:dtdl:context;3", "@id": "dtmi:a:X;1", "@type": "Interface"}
 
@@ -65,7 +65,7 @@ def rules(found: list[dtdl.Diagnostic]) -> list[str]:
         ({"contents": {"@id": "dtmi:a:Y;1"}}, "idReference"),
         ({"extends": "dtmi:a:X;1"}, "recursiveStructureNarrow"),
         ({"extends": "dtmi:dtdl:Nothing;1"}, "undefinedReservedId"),
-        ({"extends": "dtmi:a:Nothing;1"}, "unresolved"),
+        ({"extends": "dtmi:a:Nothing;1"}, "MT004"),
         ({"schemas": [{"@type": "Object", "fields": []}]}, "missingRequiredId"),
     ],
 )
@@ -121,7 +121,7 @@ def test_a_finding_names_the_span_of_what_it_speaks_of() -> None:
 def test_an_unresolved_reference_suggests_a_near_dtmi() -> None:
     other = HEAD | {"@id": "dtmi:acme:building:Room;1"}
     found = dtdl.check([json.dumps(HEAD | {"extends": "dtmi:acme:building:Roome;1"}), json.dumps(other)])
-    assert rules(found) == ["unresolved"]
+    assert rules(found) == ["MT004"]
     assert "Did you mean dtmi:acme:building:Room;1?" in found[0].cause
 
 
@@ -164,7 +164,7 @@ def test_a_unit_must_be_of_its_semantic_type() -> None:
 def test_what_the_specification_advises_against_is_a_warning() -> None:
     content = {"@type": "dtmi:dtdl:class:Property;3", "name": "p", "schema": "dtmi:dtdl:instance:Schema:double;3"}
     found = check(HEAD | {"dtmi:dtdl:property:contents;3": [content]})
-    assert sorted(rules(found)) == ["MT101", "MT102", "MT104"]
+    assert sorted(rules(found)) == ["MT011", "MT012", "MT014"]
     assert {d.severity for d in found} == {Severity.WARNING}
     assert len(dtdl.parse(json.dumps(HEAD | {"contents": [content]}))) == 3
 
@@ -172,7 +172,7 @@ def test_what_the_specification_advises_against_is_a_warning() -> None:
 def test_a_deprecated_property_is_information() -> None:
     command = {"@type": "Command", "name": "c", "commandType": "synchronous"}
     (found,) = check(HEAD | {"contents": [command]})
-    assert (found.rule, found.severity) == ("MT106", Severity.INFO)
+    assert (found.rule, found.severity) == ("MT016", Severity.INFO)
 
 
 def test_parse_raises_all_findings() -> None:
@@ -211,6 +211,15 @@ def test_solecisms_of_version_2_are_tolerated_on_demand() -> None:
 
 
 def test_every_rule_has_words() -> None:
-    for rule, (cause, action) in WORDS.items():
+    for rule, (cause, action) in (WORDS | OWN).items():
         assert cause.endswith((".", "{hint}", "{violation}")), rule
         assert action.endswith("."), rule
+
+
+def test_an_interface_is_no_larger_than_its_version_allows() -> None:
+    contents = [{"@type": "Property", "name": f"p{i}", "comment": "x" * 500, "schema": "double"} for i in range(2_000)]
+    half = HEAD | {"contents": contents[:1_000]}
+    inner = HEAD | {"@id": "dtmi:a:Y;1", "contents": contents[1_000:]}
+    assert rules(check(HEAD | {"contents": contents})) == ["partitionTooLarge"]
+    assert check([half, inner]) == []
+    assert check(half | {"extends": inner}) == []

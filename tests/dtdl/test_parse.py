@@ -154,7 +154,7 @@ def test_what_a_resolver_does_not_give_is_unresolved() -> None:
     with pytest.raises(ModelInvalid) as caught:
         dtdl.parse(text(ROOM), resolver=lambda _: None)
     (found,) = caught.value.diagnostics
-    assert (found.rule, found.value) == ("dtmi:dtdl:parsingError:unresolved", "dtmi:acme:Door;1")
+    assert (found.rule, found.value) == ("MT004", "dtmi:acme:Door;1")
 
 
 def test_a_repository_folder_resolves_dtmis(tmp_path: Path) -> None:
