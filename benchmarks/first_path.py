@@ -42,6 +42,7 @@ models: [models/]
 sources:
   plant:
     opcua: {url}
+    security: none
     namespaces: {{b: "urn:bench"}}
     defaults: {{publishing: 1 ms, sampling: 1 ms}}
 twins:
@@ -325,7 +326,9 @@ def _start_twin(folder: Path, url: str, *, wait: bool = True) -> tuple[subproces
     (project / "megatwin.yaml").write_text(text, encoding="utf-8")
     process = start(str(HERE), "twin", str(project / "megatwin.yaml"), core=1)
     assert process.stdout is not None
-    return process, process.stdout.readline().decode().strip()
+    url = process.stdout.readline().decode().strip()
+    assert url, "megatwin did not start"
+    return process, url
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -212,5 +212,5 @@ def test_nothing_is_no_message_of_the_service() -> None:
 def test_the_service_schema_names_itself_and_its_messages() -> None:
     schema = service_schema()
     Draft202012Validator.check_schema(schema)
-    assert schema["$id"].startswith("urn:megatwin:schema:")
+    assert schema["$id"].startswith("urn:megatwin:schemas:")
     assert {message.__name__ for message in MESSAGES} <= set(schema["$defs"])
