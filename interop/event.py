@@ -42,10 +42,10 @@ class Event:
       ``cause`` = the event that it was derived from. A reading whose value failed its schema has status
       ``BadTypeMismatch`` and the raw value.
     - ``telemetry``: ``{"path", "value", "message", "sourceTime"}``, a telemetry message that a client published.
-    - ``write`` and ``command``: ``{"phase": "requested", "points": {point: value} | "point", "argument", "request"}``,
-      then
+    - ``write`` and ``command``: ``{"phase": "requested", "points": {point: value} | "point", "argument", "request"?,
+      "digest"?}``, then
       ``{"phase": "done" | "failed" | "expired", "results" | "result", "detail"}`` with ``cause`` = the first.
-      ``request`` is the client's request id.
+      ``request`` is the client's request id, ``digest`` tells what was asked (``patch`` has both, too).
     - ``model``: ``{"id", "text", "action": "put" | "delete" | "decommission"}``.
     - ``link``: ``{"source", "kind", "since", "until", "cause", "count"}`` as in LinkEvent, plus what it did to values:
       ``"status"`` and ``"reason"``: what every value of the source now has, if it changed.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
+from urllib.parse import quote
 
 from dtdl.elements import Component, Interface, Model
 from dtdl.errors import RequestInvalid
@@ -90,11 +91,12 @@ def relationship_document(relationship: Relationship) -> dict[str, Any]:
 
 def incoming_document(relationship: Relationship) -> dict[str, Any]:
     """Gives a relationship as ``GET /digitaltwins/{id}/incomingrelationships`` lists it."""
+    source, link = quote(relationship.source, safe=""), quote(relationship.id, safe="")
     return {
         "$relationshipId": relationship.id,
         "$sourceId": relationship.source,
         "$relationshipName": relationship.name,
-        "$relationshipLink": f"/digitaltwins/{relationship.source}/relationships/{relationship.id}",
+        "$relationshipLink": f"/digitaltwins/{source}/relationships/{link}",
     }
 
 

@@ -58,7 +58,8 @@ class Conversion:
                 return Converted(sample)
             return Converted(sample._replace(status=BAD_NO_DATA), "the source gave no value")
         if self._forward and isinstance(value, int | float) and not isinstance(value, bool):
-            value = self._fit(self._forward(float(value)))
+            # 15 significant digits: 179 x 0.1 is 17.9, not 17.900000000000002
+            value = self._fit(float(f"{self._forward(float(value)):.15g}"))
         try:
             value = self.binding.type.check(value)
         except ValueInvalid as error:

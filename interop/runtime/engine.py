@@ -22,8 +22,6 @@ from interop.mega.derive import CONNECTION, ROLL_UP, Derived, Deriver
 from interop.service import Change, Published
 from interop.values import Point, format_time
 
-_BOOKED = frozenset({"write", "command", "twin-put", "twin-delete", "relationship-put", "relationship-delete", "model"})
-
 
 class Queue:
     """A subscription: a bounded queue that drops the oldest batches and says how many."""
@@ -133,17 +131,15 @@ class Engine:
         """Submits a batch and waits until it is durable, installed and published."""
         return await self.submit(drafts)
 
-    async def replay(self) -> list[Event]:
-        """Rebuilds the graph from the ledger; gives the events that the caller keeps books of."""
-        kept: list[Event] = []
+    async def replay(self, *readers: Callable[[Event], None]) -> None:
+        """Rebuilds the graph from the ledger; each reader sees every event, in order."""
         async for batch in self.ledger.replay():
             for event in batch:
                 self.graph.install(apply(self.graph, event))
-                if event.kind in _BOOKED:
-                    kept.append(event)
+                for reader in readers:
+                    reader(event)
             await asyncio.sleep(0)
         self.deriver.rebuild(self.graph)
-        return kept
 
     def _push(self, events: Sequence[Event]) -> list[Delta]:
         deltas = []

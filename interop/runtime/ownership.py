@@ -5,7 +5,7 @@ Pure: compares a configuration with the graph, gives the drafts that make them a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,8 +29,8 @@ class Books:
     """Who made what, learned from the ledger.
 
     Attributes:
-        twins: Id of a twin → the actor of its last twin-put.
-        relationships: (twin, id) → the actor of its last relationship-put.
+        twins: Id of a twin → the actor that made it.
+        relationships: (twin, id) → the actor that made it.
         models: DTMI → text that the ledger holds.
     """
 
@@ -38,23 +38,21 @@ class Books:
     relationships: dict[tuple[str, str], str] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
 
-    def learn(self, events: Iterable[Event]) -> None:
-        """Reads events in order."""
-        for event in events:
-            match event.kind:
-                case "twin-put":
-                    self.twins.setdefault(event.twin or "", event.actor)
-                case "twin-delete":
-                    self.twins.pop(event.twin or "", None)
-                case "relationship-put":
-                    self.relationships.setdefault((event.twin or "", event.body["id"]), event.actor)
-                case "relationship-delete":
-                    self.relationships.pop((event.twin or "", event.body["id"]), None)
-                case "model":
-                    if event.body["action"] == "put":
-                        self.models[event.body["id"]] = event.body["text"]
-                    else:
-                        self.models.pop(event.body["id"], None)
+    def learn(self, event: Event) -> None:
+        """Reads one event; they come in order."""
+        match event.kind:
+            case "twin-put":
+                self.twins.setdefault(event.twin or "", event.actor)
+            case "twin-delete":
+                self.twins.pop(event.twin or "", None)
+            case "relationship-put":
+                self.relationships.setdefault((event.twin or "", event.body["id"]), event.actor)
+            case "relationship-delete":
+                self.relationships.pop((event.twin or "", event.body["id"]), None)
+            case "model" if event.body["action"] == "put":
+                self.models[event.body["id"]] = event.body["text"]
+            case "model":
+                self.models.pop(event.body["id"], None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from dtdl.errors import Conflict, Expired, InteropError, LinkDown, MegatwinError, Refused, RequestInvalid, ValueInvalid
+import orjson
+
+from dtdl.errors import Conflict, Expired, InteropError, LinkDown, Refused, RequestInvalid, ValueInvalid
 from interop.event import Draft, Event
 from interop.ports import Adapter, Calls, WriteResult, Writes
 from interop.runtime.engine import Engine
@@ -43,16 +46,29 @@ class Outcome:
         return self.result
 
 
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What tells a request from others: the client's id of it, and a digest of what it asks."""
+
+    request: str | None
+    digest: str
+
+    def body(self) -> dict[str, Any]:
+        """What is recorded with the event that begins it; nothing for a request without an id."""
+        return {"request": self.request, "digest": self.digest} if self.request else {}
+
+
 class Requests:
-    """Sends what clients ask for to plants.
+    """Answers each request once, and sends what clients ask for to plants.
 
     Args:
-        engine: Where the two events go.
+        engine: Where the events go.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._known: OrderedDict[str, tuple[Any, asyncio.Future[Outcome]]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[str, asyncio.Future[Outcome]]] = OrderedDict()
+        self._open: dict[int, Event] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._running: set[asyncio.Task[Any]] = set()
 
@@ -61,117 +77,114 @@ class Requests:
         if self._running:
             await asyncio.wait(self._running)
 
-    async def recall(self, events: Iterable[Event]) -> None:
-        """Learns the outcomes of the past; a request without one becomes expired (contract, data flow)."""
-        open_requests: dict[int, Event] = {}
-        for event in events:
-            if event.kind not in {"write", "command"}:
-                continue
+    def learn(self, event: Event) -> None:
+        """Learns the outcomes of the past, event by event."""
+        if event.kind == "patch" and event.body.get("request"):
+            self._remember(event, Outcome("done"))
+        elif event.kind in {"write", "command"}:
             if event.body.get("phase") == "requested":
-                open_requests[event.seq] = event
-                continue
-            first = open_requests.pop(event.cause or 0, None)
-            if first is not None:
+                self._open[event.seq] = event
+            elif (first := self._open.pop(event.cause or 0, None)) is not None:
                 self._remember(first, _outcome(event))
-        lost = [
-            _ended(event, Outcome("expired", detail="outcome unknown: megatwin stopped before the plant answered"))
-            for event in open_requests.values()
-        ]
+
+    async def expire_lost(self) -> None:
+        """Ends the requests of the past that have no outcome; nobody knows what became of them."""
+        lost, self._open = self._open, {}
+        outcome = Outcome("expired", detail="outcome unknown: megatwin stopped before the plant answered")
         if lost:
-            await self._engine.commit(lost)
-        for event in open_requests.values():
-            self._remember(
-                event, Outcome("expired", detail="outcome unknown: megatwin stopped before the plant answered")
-            )
+            await self._engine.commit([_ended(event, outcome) for event in lost.values()])
+        for event in lost.values():
+            self._remember(event, outcome)
+
+    async def once(self, caller: Caller, asked: Any, act: Callable[[Stamp], Awaitable[Outcome]]) -> Value:
+        """Acts, or gives the first answer again when the client repeats its request id.
+
+        Args:
+            caller: Who asks.
+            asked: All that the request says, as JSON; a request id that comes with something else is a conflict.
+            act: Does it. It runs in a task of its own: a client that goes away does not stop half-way what it asked
+                for. What it raises is not an answer: a retry acts again.
+
+        Raises:
+            Conflict: The request id was used for another request.
+        """
+        digest = hashlib.sha256(orjson.dumps(asked)).hexdigest()[:16] if caller.request_id else ""
+        stamp = Stamp(caller.request_id, digest)
+        if stamp.request and stamp.request in self._known:
+            digest, future = self._known[stamp.request]
+            if digest != stamp.digest:
+                raise Conflict(
+                    "RequestIdReused",
+                    f"request id {stamp.request} was used for another request",
+                    action="Use a new id for a new request.",
+                )
+            return (await asyncio.shield(future)).give()
+        future = asyncio.get_running_loop().create_future()
+        if stamp.request:
+            self._keep(stamp.request, stamp.digest, future)
+        task = asyncio.create_task(self._run(stamp, act, future))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return (await asyncio.shield(future)).give()
 
     async def write(
-        self, link: Link, values: Mapping[Point, Value], caller: Caller, *, extra: Sequence[Draft] = ()
-    ) -> None:
+        self, link: Link, values: Mapping[Point, Value], caller: Caller, stamp: Stamp, *, extra: Sequence[Draft] = ()
+    ) -> Outcome:
         """Writes values of one twin to one plant, verified.
 
         Args:
             link: The plant's link.
             values: In the model's units, in the order they are sent.
             caller: Who asks.
+            stamp: The request that this is part of.
             extra: What else changes when every value is done; committed with the outcome.
 
-        Raises:
-            LinkDown: Nothing was sent.
-            Refused: The plant said no; what was written before that is recorded as done.
-            Expired: Not verified in time.
-        """
-        twin = next(iter(values)).twin
-        asked = {str(point): value for point, value in values.items()}
-        body = {"phase": "requested", "points": asked, "request": caller.request_id}
-        draft = Draft(kind="write", twin=twin, actor=caller.actor, body=body)
+        Returns:
+            ``done``; ``failed`` when the plant said no, what was written before that is recorded as done; ``expired``
+            when it was not verified in time.
 
-        async def act(requested: Event) -> Outcome:
+        Raises:
+            LinkDown: Nothing was sent or recorded.
+        """
+        link.require_up()
+        asked = {str(point): value for point, value in values.items()}
+        body = {"phase": "requested", "points": asked, **stamp.body()}
+        draft = Draft(kind="write", twin=next(iter(values)).twin, actor=caller.actor, body=body)
+        async with self._locks.setdefault(link.name, asyncio.Lock()):
+            (requested, *_) = await self._engine.commit([draft])
             return await self._write(link, values, requested, extra)
 
-        await self._once(link, draft, caller, asked, act)
-
     async def call(
-        self, link: Link, point: Point, argument: Value, caller: Caller, *, deadline_s: float | None = None
-    ) -> Value:
-        """Runs a command.
-
-        Raises:
-            LinkDown, Refused, Expired: As in write.
-        """
-        asked = {"point": str(point), "argument": argument}
-        body = {"phase": "requested", **asked, "request": caller.request_id}
+        self, link: Link, point: Point, argument: Value, caller: Caller, stamp: Stamp, *, deadline_s: float | None
+    ) -> Outcome:  # fmt: skip
+        """Runs a command; outcomes and errors as in write."""
+        link.require_up()
+        body = {"phase": "requested", "point": str(point), "argument": argument, **stamp.body()}
         draft = Draft(kind="command", twin=point.twin, actor=caller.actor, body=body)
-
-        async def act(requested: Event) -> Outcome:
+        async with self._locks.setdefault(link.name, asyncio.Lock()):
+            (requested, *_) = await self._engine.commit([draft])
             return await self._call(link, point, argument, requested, deadline_s)
 
-        return await self._once(link, draft, caller, asked, act)
-
-    async def _once(self, link: Link, draft: Draft, caller: Caller, asked: Any, act: Callable[[Event], Any]) -> Value:
-        key = f"{draft.kind}:{caller.request_id}" if caller.request_id else None
-        if key and key in self._known:
-            first, future = self._known[key]
-            if first != asked:
-                raise Conflict(
-                    "RequestIdReused",
-                    f"request id {caller.request_id} was used for another request",
-                    action="Use a new id for a new request.",
-                )
-            return (await asyncio.shield(future)).give()
-        link.require_up()
-        future = asyncio.get_running_loop().create_future()
-        if key:
-            self._known[key] = (asked, future)
-            while len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-        # A task of its own: a client that goes away does not stop half-way what it asked for.
-        task = asyncio.create_task(self._run(link, draft, act, future))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        try:
-            outcome: Outcome = await asyncio.shield(future)
-        except MegatwinError:
-            if key:
-                self._known.pop(key, None)
-            raise
-        if outcome.code == "LinkDown" and key:
-            self._known.pop(key, None)  # nothing was sent, so a retry may try
-        return outcome.give()
-
     async def _run(
-        self, link: Link, draft: Draft, act: Callable[[Event], Any], future: asyncio.Future[Outcome]
+        self, stamp: Stamp, act: Callable[[Stamp], Awaitable[Outcome]], future: asyncio.Future[Outcome]
     ) -> None:
         try:
-            async with self._locks.setdefault(link.name, asyncio.Lock()):
-                (requested, *_) = await self._engine.commit([draft])
-                outcome = await act(requested)
-        except BaseException as error:
-            if not future.done():
-                future.set_exception(error if isinstance(error, Exception) else InteropError("stopped"))
-                future.exception()
-            raise
-        if not future.done():
-            future.set_result(outcome)
+            outcome = await act(stamp)
+        except BaseException as error:  # handed on to whoever waits; nothing is swallowed
+            self._known.pop(stamp.request or "", None)
+            future.set_exception(InteropError("stopped") if isinstance(error, asyncio.CancelledError) else error)
+            future.exception()  # a client that went away does not ask any more
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            return
+        if outcome.code == "LinkDown":
+            self._known.pop(stamp.request or "", None)  # nothing was sent, so a retry may try
+        future.set_result(outcome)
+
+    def _keep(self, request: str, digest: str, future: asyncio.Future[Outcome]) -> None:
+        self._known[request] = (digest, future)
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
 
     async def _write(
         self, link: Link, values: Mapping[Point, Value], requested: Event, extra: Sequence[Draft]
@@ -232,16 +245,9 @@ class Requests:
         request = first.body.get("request")
         if request is None or outcome.code == "LinkDown":
             return
-        asked = (
-            dict(first.body["points"])
-            if first.kind == "write"
-            else {"point": first.body["point"], "argument": first.body.get("argument")}
-        )
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         future.set_result(outcome)
-        self._known[f"{first.kind}:{request}"] = (asked, future)
-        while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+        self._keep(request, first.body.get("digest", ""), future)
 
 
 def _writer(link: Link) -> tuple[Adapter, Writes]:

@@ -35,7 +35,7 @@ from interop.ports import Binding
 from interop.runtime.engine import Engine
 from interop.runtime.link import Link, link_draft
 from interop.runtime.ownership import FILE, Books, Difference, compare
-from interop.runtime.requests import Requests
+from interop.runtime.requests import Outcome, Requests, Stamp
 from interop.runtime.split import Owner, split_patch, split_put
 from interop.service import About, Caller, Change, Health, HistoryRow, Subscription
 from interop.values import BAD_NO_DATA, BAD_WAITING, LinkEvent, Point, Status, Value, utc_now
@@ -72,10 +72,9 @@ class Runtime:
             self.engine = Engine(ledger, self.types, deriver)
             self.requests = Requests(self.engine)
             books = Books()
-            past = await self.engine.replay()
-            books.learn(past)
+            await self.engine.replay(books.learn, self.requests.learn)
             await self._apply_file(books)
-            await self.requests.recall(past)
+            await self.requests.expire_lost()
             await self._start_links()
         except BaseException:
             await self._stop_links()
@@ -136,36 +135,45 @@ class Runtime:
         if_none_match: str | None = None,
     ) -> TwinState:
         """Creates or replaces a twin."""
-        state = self.engine.head.twin(twin)
-        _precondition(state.etag if state else None, if_match, if_none_match, f"twin {twin}")
-        model, contents = contents_from_document(document)
-        self._require_model(model)
-        self._file_model(twin, model)
-        contents = self.types.validate_contents(model, contents)
-        written, own = split_put(state, twin, contents, self._owners_of(twin))
-        body = {"model": model, "contents": marked(model, own, self._is_component)}
-        await self._act(written, [Draft(kind="twin-put", twin=twin, actor=caller.actor, body=body)], caller)
+
+        async def act(stamp: Stamp) -> Outcome:
+            state = self.engine.head.twin(twin)
+            _precondition(state.etag if state else None, if_match, if_none_match, f"twin {twin}")
+            model, contents = contents_from_document(document)
+            self._require_model(model)
+            self._file_model(twin, model)
+            contents = self.types.validate_contents(model, contents)
+            written, own = split_put(state, twin, contents, self._owners_of(twin))
+            body = {"model": model, "contents": marked(model, own, self._is_component)}
+            draft = Draft(kind="twin-put", twin=twin, actor=caller.actor, body=body)
+            return await self._act(written, [draft], caller, stamp)
+
+        await self.requests.once(caller, ["put", twin, document], act)
         return self.graph.twins[twin]
 
     async def patch_twin(
         self, twin: str, operations: Sequence[Mapping[str, Any]], caller: Caller, *, if_match: str | None = None
     ) -> TwinState:
         """Applies RFC 6902 operations; what is bound for writing goes to its plant first."""
-        state = self.engine.head.twin(twin)
-        if state is None:
-            self._no_twin(twin)
-        _precondition(state.etag, if_match, None, f"twin {twin}")
-        patched = apply_patch(state.contents, operations)
-        model = patched.model or state.model
-        self._require_model(model)
-        self._file_model(twin, model)
-        self.types.validate_contents(model, patched.contents)
-        split = split_patch(state, patched, operations, self._owners_of(twin))
-        drafts = []
-        if split.own:
-            body = {"ops": split.own, "model": model}
-            drafts.append(Draft(kind="patch", twin=twin, actor=caller.actor, body=body))
-        await self._act(split.written, drafts, caller)
+
+        async def act(stamp: Stamp) -> Outcome:
+            state = self.engine.head.twin(twin)
+            if state is None:
+                self._no_twin(twin)
+            _precondition(state.etag, if_match, None, f"twin {twin}")
+            patched = apply_patch(state.contents, operations)
+            model = patched.model or state.model
+            self._require_model(model)
+            self._file_model(twin, model)
+            self.types.validate_contents(model, patched.contents)
+            split = split_patch(state, patched, operations, self._owners_of(twin))
+            drafts = []
+            if split.own:
+                body = {"ops": split.own, "model": model} | ({} if split.written else stamp.body())
+                drafts.append(Draft(kind="patch", twin=twin, actor=caller.actor, body=body))
+            return await self._act(split.written, drafts, caller, stamp)
+
+        await self.requests.once(caller, ["patch", twin, operations], act)
         return self.graph.twins[twin]
 
     async def delete_twin(self, twin: str, caller: Caller, *, if_match: str | None = None) -> None:
@@ -248,7 +256,11 @@ class Runtime:
             argument = found.check(argument)
         elif argument is not None:
             raise RequestInvalid("InvalidArgument", f"{point} takes no argument", action="Send an empty body.")
-        return await self.requests.call(link, point, argument, caller, deadline_s=deadline_s)
+
+        async def act(stamp: Stamp) -> Outcome:
+            return await self.requests.call(link, point, argument, caller, stamp, deadline_s=deadline_s)
+
+        return await self.requests.once(caller, ["command", str(point), argument], act)
 
     def about(self, twin: str) -> About:
         """What a twin is, and how whole it is now."""
@@ -381,11 +393,13 @@ class Runtime:
         cell = state.cells.get(point.path)
         return None if cell is not None and cell.status.is_bad else state.value(point.path)
 
-    async def _act(self, written: Mapping[Point, Value], drafts: Sequence[Draft], caller: Caller) -> None:
+    async def _act(
+        self, written: Mapping[Point, Value], drafts: Sequence[Draft], caller: Caller, stamp: Stamp
+    ) -> Outcome:
         if not written:
             if drafts:
                 await self.engine.commit(drafts)
-            return
+            return Outcome("done")
         links = {self._owners[point.twin][point.path].source for point in written}
         if len(links) > 1:
             raise RequestInvalid(
@@ -393,7 +407,7 @@ class Runtime:
                 f"one request writes to {len(links)} plants: {', '.join(sorted(links))}",
                 action="Send one request for each plant.",
             )
-        await self.requests.write(self.links[links.pop()], written, caller, extra=drafts)
+        return await self.requests.write(self.links[links.pop()], written, caller, stamp, extra=drafts)
 
     def _owners_of(self, twin: str) -> dict[tuple[str, ...], Owner]:
         owners = dict(self._owners.get(twin, {}))

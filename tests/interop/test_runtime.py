@@ -20,6 +20,7 @@ from dtdl.errors import (
     TwinNotFound,
     ValueInvalid,
 )
+from interop.event import Draft
 from interop.service import Caller
 from interop.values import Point, utc_now
 from tests.interop.runtime_bench import FILE, US, bench, cell, plant, until, value
@@ -159,6 +160,47 @@ async def test_a_retry_with_the_same_request_id_writes_once_even_after_a_restart
         plant(runtime, "east").feed("G", 3.0)
         await runtime.patch_twin("p1", REPLACE_GOAL, caller)
         assert [event.kind for event in await runtime.events(0)].count("write") == 2
+
+
+async def test_a_retry_of_a_patch_of_own_values_acts_once_whatever_its_precondition(tmp_path: Path) -> None:
+    caller = Caller("client:test", "request-2")
+    operations = [{"op": "add", "path": "/note", "value": "once"}]
+    async with bench(tmp_path) as runtime:
+        etag = runtime.graph.twins["p1"].etag
+        first = await runtime.patch_twin("p1", operations, caller, if_match=etag)
+        again = await runtime.patch_twin("p1", operations, caller, if_match=etag)
+        assert again.etag == first.etag
+    async with bench(tmp_path) as runtime:
+        assert (await runtime.patch_twin("p1", operations, caller, if_match=etag)).etag == first.etag
+        with pytest.raises(Conflict):
+            await runtime.patch_twin("p1", [], caller)
+
+
+async def test_a_refused_request_may_be_tried_again_with_its_id(tmp_path: Path) -> None:
+    caller = Caller("client:test", "request-3")
+    async with bench(tmp_path) as runtime:
+        plant(runtime, "east").cut()
+        await until(lambda: runtime.links["east"].now.state == "down")
+        with pytest.raises(LinkDown):
+            await runtime.patch_twin("p1", REPLACE_GOAL, caller)
+        plant(runtime, "east").restore()
+        await until(lambda: runtime.links["east"].now.state == "up")
+        await runtime.patch_twin("p1", REPLACE_GOAL, caller)
+        assert value(runtime, "p1/goal") == 21.5
+
+
+async def test_a_request_without_an_outcome_is_expired_at_the_next_start(tmp_path: Path) -> None:
+    async with bench(tmp_path) as runtime:
+        draft = Draft(
+            kind="write", twin="p1", actor="client:test",
+            body={"phase": "requested", "points": {"p1/goal": 30.0}, "request": "lost", "digest": "0"},
+        )  # fmt: skip
+        await runtime.engine.commit([draft])  # as if the process had ended right after this
+    async with bench(tmp_path) as runtime:
+        last = [event for event in await runtime.events(0) if event.kind == "write"][-1]
+        assert last.body["phase"] == "expired"
+        assert "unknown" in last.body["detail"]
+        assert value(runtime, "p1/goal") == 20.0
 
 
 async def test_a_patch_of_two_plants_is_refused_and_of_a_plant_and_own_values_is_done_together(tmp_path: Path) -> None:
