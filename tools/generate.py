@@ -13,6 +13,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from benchmark_page import benchmark_page
+
 from interop.config.jsonschema import diagnostic_schema, file_schema
 from interop.event_schema import event_schema
 from interop.rest.messages import service_schema
@@ -30,6 +33,7 @@ GENERATED: Final[Mapping[str, Callable[[], str]]] = {
     "schemas/diagnostic.schema.json": lambda: _json(diagnostic_schema()),
     "schemas/event.schema.json": lambda: _json(event_schema()),
     "schemas/service.schema.json": lambda: _json(service_schema()),
+    "docs/benchmarks.md": benchmark_page,
     "docs/rules.md": lambda: to_markdown(find_rules()),
 }
 """Path in the repository → what gives its text."""
