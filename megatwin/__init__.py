@@ -39,8 +39,7 @@ __all__ = [
 
 def check(paths: Paths, *, strict: bool = False) -> list[Diagnostic]:
     """Checks files of every kind and folders of them; gives all findings, by file and line. Raises InputUnreadable."""
-    found = import_module("interop.check").check(_listed(paths), strict=strict)
-    return list(found.diagnostics)
+    return list(import_module("interop.check").check(_listed(paths), strict=strict).diagnostics)
 
 
 def compile(paths: Paths) -> Types:  # noqa: A001 - the name of what it does; `megatwin.compile`
