@@ -31,7 +31,7 @@ def adapter(kind: str) -> type[Adapter]:
     """Gives the adapter of a kind; a built-in name cannot be taken over.
 
     Raises:
-        InteropError: No such kind, or what is registered is no Adapter.
+        InteropError: No such kind, or what is registered cannot be loaded or is no Adapter.
     """
     if kind in BUILT_IN:
         module, _, name = BUILT_IN[kind].partition(":")
@@ -40,7 +40,13 @@ def adapter(kind: str) -> type[Adapter]:
         entries = list(entry_points(group=GROUP, name=kind))
         if not entries:
             raise InteropError(f"no adapter is registered for {kind!r}", action=f"Use one of: {', '.join(kinds())}.")
-        found = entries[0].load()
+        try:
+            found = entries[0].load()
+        except (ImportError, AttributeError) as error:
+            raise InteropError(
+                f"the adapter for {kind!r} cannot be loaded from {entries[0].value}: {error}",
+                action="Correct that package, or install what it needs.",
+            ) from error
     if not (isinstance(found, type) and issubclass(found, Adapter)):
         raise InteropError(f"{kind!r} is registered as {found!r}, which is no Adapter", action="Correct that package.")
     return found

@@ -367,13 +367,16 @@ class FmuAdapter(Adapter):
 
     def _put(self, item: Observed) -> None:
         if len(self._queue) >= _QUEUE:
-            self._queue.popleft()
-            self._dropped += 1
+            # Link events stay: without them nobody knows that the link is up.
+            oldest = next((place for place, old in enumerate(self._queue) if isinstance(old, Reading)), None)
+            if oldest is not None:
+                del self._queue[oldest]
+                self._dropped += 1
         self._queue.append(item)
         self._wake.set()
 
     def _take(self, wanted: set[Point]) -> list[Observed]:
-        if self._dropped:
+        if self._dropped and not (self._queue and isinstance(self._queue[0], LinkEvent)):
             count, self._dropped = self._dropped, 0
             cause = "readings were taken too slowly"
             return [LinkEvent(self.source.name, "overflow", utc_now(), cause=cause, count=count)]

@@ -7,8 +7,19 @@ from collections.abc import AsyncIterator
 import pytest
 
 from interop.memory import MemoryAdapter, MemoryAddress, MemorySettings
-from interop.values import LinkEvent
-from tests.contracts.adapter_suite import AdapterContract, Bench, binding, gather, is_link, source_of
+from interop.values import LinkEvent, Reading
+from tests.contracts.adapter_suite import (
+    AdapterContract,
+    Bench,
+    BrowsesContract,
+    CallsContract,
+    ObservesContract,
+    WritesContract,
+    binding,
+    gather,
+    is_link,
+    source_of,
+)
 
 
 class MemoryPlant:
@@ -30,7 +41,7 @@ def bindings() -> list:
     return [binding(name, MemoryAddress(name=name), write=name in ("goal", "limited")) for name in names]
 
 
-class TestMemoryAdapter(AdapterContract):
+class TestMemoryAdapter(AdapterContract, ObservesContract, WritesContract, CallsContract, BrowsesContract):
     @pytest.fixture
     async def bench(self) -> AsyncIterator[Bench]:
         source = source_of("memory", MemorySettings(memory="test", initial={"goal": 0.0}), bindings())
@@ -39,11 +50,15 @@ class TestMemoryAdapter(AdapterContract):
             yield Bench(adapter, MemoryPlant(adapter), [item.point for item in source.bindings])
 
 
-async def test_an_overflow_says_how_many_were_lost() -> None:
+async def test_an_overflow_says_how_many_were_lost_and_loses_no_link_event() -> None:
     source = source_of("memory", MemorySettings(memory="test", queue=10), bindings())
     async with MemoryAdapter(source) as adapter:
         for value in range(25):
             adapter.feed("level", float(value))
-        seen = await gather(adapter.observe([item.point for item in source.bindings]), is_link("overflow"))
-        lost = next(item.count for item in seen if isinstance(item, LinkEvent) and item.kind == "overflow")
-        assert lost == 16
+        adapter.cut()
+        seen = await gather(adapter.observe([item.point for item in source.bindings]), is_link("down"))
+    links = [(item.kind, item.count) for item in seen if isinstance(item, LinkEvent)]
+    kept = [item.sample.value for item in seen if isinstance(item, Reading)]
+    assert [kind for kind, _ in links] == ["up", "overflow", "down"]
+    assert len(kept) + links[1][1] == 25
+    assert kept == [float(value) for value in range(25 - len(kept), 25)]

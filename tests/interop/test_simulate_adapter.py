@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import itertools
 import math
 import os
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ from interop.ports import Binding, Source
 from interop.simulate.adapter import FmuAdapter
 from interop.simulate.settings import FmuAddress, FmuSettings
 from interop.values import LinkEvent, Point, Reading, Status
-from tests.contracts.adapter_suite import AdapterContract, Bench, binding, gather, has, is_link, point_type
+from tests.contracts.adapter_suite import binding, gather, has, is_link, point_type
 from tests.fmu.reference.models import make
 
 SOURCES = Path(__file__).parents[1] / "fmu" / "sources"
@@ -51,38 +49,9 @@ def lives(pid: int | None) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
-class SimulatedPlant:
-    def __init__(self, adapter: FmuAdapter) -> None:
-        self.adapter = adapter
-
-    async def feed(self, name: str, value: float) -> None:
-        assert name == "level"
-        async with asyncio.timeout(10):
-            while True:
-                with contextlib.suppress(LinkDown):
-                    await self.adapter.write([(Point("thing", ("feed",)), value)], deadline_s=5)
-                    return
-                await asyncio.sleep(0.01)
-
-    async def cut(self) -> None:
-        assert self.adapter.pid is not None
-        os.kill(self.adapter.pid, signal.SIGKILL)
-
-    async def restore(self) -> None:
-        """It comes back by itself."""
-
-
-class TestFmuAdapter(AdapterContract):
-    @pytest.fixture
-    async def bench(self, fmus: Path) -> AsyncIterator[Bench]:
-        bindings = [
-            bound("level", "level"),
-            bound("goal", "goal"),
-            bound("feed", "feed"),
-            bound("limited", "level", write=True),
-        ]
-        async with opened("Echo.fmu", bindings, fmus) as adapter:
-            yield Bench(adapter, SimulatedPlant(adapter), [item.point for item in bindings])
+def kill(adapter: FmuAdapter) -> None:
+    assert adapter.pid is not None
+    os.kill(adapter.pid, signal.SIGKILL)
 
 
 TEMPERATURE = Point("thing", ("temperature",))
@@ -167,7 +136,7 @@ async def test_inputs_outlive_a_restart(fmus: Path) -> None:
         await gather(stream, is_link("up"))
         await adapter.write([(feed, 4.0)], deadline_s=1)
         await gather(stream, has(level, 4.0))
-        await SimulatedPlant(adapter).cut()
+        kill(adapter)
         await gather(stream, is_link("restarted"))
         await gather(stream, has(level, 4.0))
 

@@ -9,7 +9,7 @@ import pytest
 from asyncua import ua
 
 from interop.opcua.settings import NodeAddress
-from tests.contracts.adapter_suite import AdapterContract, Bench
+from tests.contracts.adapter_suite import AdapterContract, Bench, CallsContract, ObservesContract, WritesContract
 from tests.interop.opcua.plants import SmallPlant, Wire, adapter, command, small_bindings, small_plant, wire
 
 
@@ -27,7 +27,7 @@ class WiredPlant:
         await self.link.restore()
 
 
-class TestOpcUaAdapter(AdapterContract):
+class TestOpcUaAdapter(AdapterContract, ObservesContract, WritesContract, CallsContract):
     @pytest.fixture
     async def bench(self, tmp_path: Path) -> AsyncIterator[Bench]:
         double = ua.VariantType.Double
