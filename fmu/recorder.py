@@ -242,8 +242,8 @@ class Run:
 def write_csv(file: IO[str], names: Sequence[str]) -> Callable[[float, Sequence[Any]], None]:
     """Gives the function that writes one row; before the first one it writes the header ``time,<names>``.
 
-    A run that does not begin writes nothing. Numbers are written with as many digits as it takes to read the same value again. An array has its elements
-    separated by spaces.
+    A run that does not begin writes nothing. Numbers are written with as many digits as it takes to read the same
+    value again. An array has its elements separated by spaces.
     """
     writer = csv.writer(file, lineterminator="\n")
     header = [["time", *names]]
