@@ -240,15 +240,17 @@ class Run:
 
 
 def write_csv(file: IO[str], names: Sequence[str]) -> Callable[[float, Sequence[Any]], None]:
-    """Writes the header ``time,<names>`` and gives the function that writes one row.
+    """Gives the function that writes one row; before the first one it writes the header ``time,<names>``.
 
-    Numbers are written with as many digits as it takes to read the same value again. An array has its elements
-    separated by spaces.
+    A run that does not begin writes nothing. Numbers are written with as many digits as it takes to read the same
+    value again. An array has its elements separated by spaces.
     """
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["time", *names])
+    header = [["time", *names]]
 
     def keep(time_s: float, values: Sequence[Any]) -> None:
+        if header:
+            writer.writerow(header.pop())
         writer.writerow([_text(time_s), *map(_text, values)])
 
     return keep

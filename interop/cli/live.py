@@ -161,6 +161,8 @@ async def _say_links(up: Running) -> None:
                     detail = change.detail
                     cause = f": {detail['cause']}" if detail.get("cause") else ""
                     click.echo(f"megatwin: {detail['source']} {detail['kind']}{cause}", err=True)
+                    if detail["kind"] == "down":
+                        click.echo("  The rest goes on without it, and it is tried again until it answers.", err=True)
     finally:
         subscription.close()
 
