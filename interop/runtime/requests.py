@@ -8,7 +8,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from dtdl.errors import Conflict, Expired, InteropError, LinkDown, MegatwinError, Refused, RequestInvalid, ValueInvalid
+from dtdl.errors import (
+    Conflict,
+    Expired,
+    InteropError,
+    LinkDown,
+    MegatwinError,
+    Overloaded,
+    Refused,
+    RequestInvalid,
+    ValueInvalid,
+)
 from interop.event import Draft, Event
 from interop.ports import Adapter, Calls, WriteResult, Writes
 from interop.runtime.engine import Engine
@@ -17,6 +27,7 @@ from interop.service import Caller
 from interop.values import Point, Sample, Value, utc_now
 
 _REMEMBERED: Final = 10_000
+_MAX_RUNNING: Final = 1_000
 _POLL_S: Final = (0.01, 0.03, 0.06, 0.1, 0.2)
 
 
@@ -99,6 +110,7 @@ class Requests:
             LinkDown: Nothing was sent.
             Refused: The plant said no; what was written before that is recorded as done.
             Expired: Not verified in time.
+            Overloaded: Too many requests are under way; nothing was sent.
         """
         twin = next(iter(values)).twin
         asked = {str(point): value for point, value in values.items()}
@@ -139,6 +151,8 @@ class Requests:
                 )
             return (await asyncio.shield(future)).give()
         link.require_up()
+        if len(self._running) >= _MAX_RUNNING:
+            raise Overloaded(f"{_MAX_RUNNING} requests to plants are under way", action="Try again when some are done.")
         future = asyncio.get_running_loop().create_future()
         if key:
             self._known[key] = (asked, future)
