@@ -11,7 +11,7 @@ from interop.config.findings import did_you_mean
 from interop.config.project import Project, SourceDraft
 from interop.config.schema import SourceDefaults
 from interop.config.validation import Place, keys_at, validate
-from interop.ports import Adapter
+from interop.ports import Adapter, Observes
 
 COMMON = tuple(sorted(field.alias or name for name, field in SourceDefaults.model_fields.items()))
 """Keys under ``defaults:`` of every kind of source."""
@@ -51,12 +51,16 @@ def _kind(project: Project, name: str, raw: dict[str, Any], kinds: list[str]) ->
 
 
 def _adapter(project: Project, name: str, kind: str) -> type[Adapter] | None:
+    location = project.document.key(("sources", name, kind))
     try:
-        return registry.adapter(kind)
+        found = registry.adapter(kind)
     except (InteropError, ImportError) as error:
-        location = project.document.key(("sources", name, kind))
         project.findings.add("MT131", location, f"the adapter for {kind!r} cannot be loaded: {error}")
-    return None
+        return None
+    if not issubclass(found, Observes):
+        project.findings.add("MT131", location, f"the adapter for {kind!r} gives no values: it does not observe")
+        return None
+    return found
 
 
 def _settings(project: Project, draft: SourceDraft, adapter: type[Adapter], raw: dict[str, Any]) -> None:

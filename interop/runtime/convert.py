@@ -35,17 +35,24 @@ class Conversion:
     Attributes:
         binding: Whose.
         problem: Why no value of it can be used, or empty.
-        max_skew_s: A source time further ahead of us than this makes a reading uncertain.
+        conflict: How the source's own unit contradicts that of the file, which is used; or empty.
+        max_skew_s: Clocks further apart than this, either way, make a reading uncertain.
     """
 
     binding: Binding
     problem: str
+    conflict: str
     max_skew_s: float
     _forward: Callable[[float], float] | None
     _backward: Callable[[float], float] | None
 
-    def reading(self, sample: Sample, now: datetime) -> Converted:
+    def reading(self, sample: Sample, now: datetime, *, behind_s: float = 0.0) -> Converted:
         """Gives the sample in the model's unit.
+
+        Args:
+            sample: As the source gave it.
+            now: By our clock (UTC).
+            behind_s: How far the source's clock is behind ours at least, as far as that is known.
 
         A value that its schema refuses keeps its raw form with BadTypeMismatch; one that cannot be converted has
         BadConfigurationError.
@@ -64,13 +71,9 @@ class Conversion:
             value = self.binding.type.check(value)
         except ValueInvalid as error:
             return Converted(sample._replace(status=BAD_TYPE_MISMATCH), error.diagnostics[0].cause)
-        if sample.source_time is not None and not sample.status.is_bad:
-            skew_s = (sample.source_time - now).total_seconds()
-            if skew_s > self.max_skew_s:
-                return Converted(
-                    sample._replace(value=value, status=UNCERTAIN_SUBNORMAL),
-                    f"the source's clock is {skew_s:.0f} s ahead",
-                )
+        skew = "" if sample.status.is_bad else self._skew(sample, now, behind_s)
+        if skew:
+            return Converted(sample._replace(value=value, status=UNCERTAIN_SUBNORMAL), skew)
         return Converted(sample._replace(value=value))
 
     def raw(self, value: Value) -> Value:
@@ -89,11 +92,20 @@ class Conversion:
             return math.isclose(asked, found, rel_tol=1e-6, abs_tol=max(0.501 * step, 1e-9))
         return asked == found
 
+    def _skew(self, sample: Sample, now: datetime, behind_s: float) -> str:
+        if sample.source_time is not None:
+            ahead_s = (sample.source_time - now).total_seconds()
+            if ahead_s > self.max_skew_s:
+                return f"the source's clock is {ahead_s:.0f} s ahead"
+        return f"the source's clock is {behind_s:.0f} s behind" if behind_s > self.max_skew_s else ""
+
     def _fit(self, number: float) -> float | int:
+        """An integer stays one through a conversion, whose last digit is not exact: 0.57 x 100 is 56.99999999999999."""
         schema = self.binding.type.schema
-        if schema is not None and schema.kind not in {"Double", "Float"} and number.is_integer():
-            return int(number)
-        return number
+        if schema is None or schema.kind in {"Double", "Float"} or not math.isfinite(number):
+            return number
+        nearest = round(number)
+        return nearest if math.isclose(number, nearest, rel_tol=1e-12, abs_tol=1e-9) else number
 
 
 def prepare(binding: Binding, description: Description, *, max_skew_s: float) -> Conversion:
@@ -126,4 +138,22 @@ def prepare(binding: Binding, description: Description, *, max_skew_s: float) ->
                 def backward(value: float) -> float:
                     return (to_source(value) - offset) / scale
 
-    return Conversion(binding, problem, max_skew_s, forward, backward)
+    conflict = _conflict(binding, description) if binding.type.is_number and not problem else ""
+    return Conversion(binding, problem, conflict, max_skew_s, forward, backward)
+
+
+def _conflict(binding: Binding, description: Description) -> str:
+    """What the source says of its unit against the file; a scale that is that very conversion is no conflict."""
+    given, own = binding.unit, description.unit
+    if given is None or own is None or given == own:
+        return ""
+    try:
+        real = conversion(own, given)
+    except UnitError:
+        agrees = False
+    else:
+        pairs = [(real(raw), raw * binding.scale + binding.offset) for raw in (0.0, 1.0, 100.0)]
+        agrees = all(math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9) for one, other in pairs)
+    if agrees:
+        return ""
+    return f"{binding.point}: the source says {description.raw_unit or own}, the file says {given}, which is used"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from dtdl.errors import InteropError, LinkDown, MegatwinError
+from dtdl.errors import InteropError, LinkDown, MegatwinError, Overloaded
 from interop.config.plan import SourcePlan
 from interop.event import Draft
 from interop.ports import Adapter, Binding, Description, Direction, Observed, Observes, Writes
@@ -31,6 +31,7 @@ from interop.values import (
 _log = logging.getLogger("megatwin.link")
 _MAX_IN_FLIGHT = 16
 _REOPEN_S = (0.2, 0.5, 1.0, 2.0)
+_FULL_S = 0.1
 
 
 @dataclass(slots=True)
@@ -69,6 +70,7 @@ class Link:
         self._submit = submit
         self._current = current
         self._in_flight: set[asyncio.Future[Any]] = set()
+        self._settled: set[Point] = set()
         self._outbox: dict[Point, Value] = {}
         self._outbox_filled = asyncio.Event()
         self.up = asyncio.Event()
@@ -159,7 +161,10 @@ class Link:
                 cause = f"{type(error).__name__}: {error}"
             finally:
                 self.adapter = None
-            self._went_down(LinkEvent(self.name, "down", utc_now(), cause=cause), state="failed")
+            try:
+                await self._went_down(LinkEvent(self.name, "down", utc_now(), cause=cause), state="failed")
+            except MegatwinError:
+                _log.exception("that %s is down was not recorded", self.name)
             await asyncio.sleep(_REOPEN_S[min(attempt, len(_REOPEN_S) - 1)])
             attempt += 1
 
@@ -207,27 +212,48 @@ class Link:
             if item.kind == "up":
                 await self._came_up(adapter, item)
             elif item.kind == "down":
-                self._went_down(item)
+                await self._went_down(item)
             else:
-                self._noted(item)
+                await self._noted(item)
         await self._send_readings(readings)
 
     async def _send_readings(self, readings: Sequence[Reading]) -> None:
         if not readings:
             return
         now = utc_now()
+        behind_s = self._behind_s(readings, now)
         rows: list[list[Any]] = []
         for point, sample in readings:
             conversion = self.conversions[point]
-            converted = conversion.reading(sample, now)
+            converted = conversion.reading(sample, now, behind_s=behind_s if point in self._settled else 0.0)
             rows.append(row(conversion.binding, converted.sample, now, converted.reason))
+        self._settled.update(reading.point for reading in readings)
         await self._post(
             Draft(kind="samples", twin=None, actor=self.actor, body={"source": self.name, "readings": rows})
         )
 
+    def _behind_s(self, readings: Sequence[Reading], now: datetime) -> float:
+        """How far the source's clock is behind ours at least: the age of the newest server time that it sent.
+
+        What comes first after ``up`` does not count: it may not have changed for long, or be what the plant remembers.
+        """
+        times = [
+            reading.sample.server_time
+            for reading in readings
+            if reading.point in self._settled and reading.sample.server_time is not None
+        ]
+        return (now - max(times)).total_seconds() if times else 0.0
+
     async def _post(self, draft: Draft) -> None:
         """Hands a draft on; waits only when many are not yet durable, so that a slow disk slows the source."""
-        future = self._submit([draft])
+        while True:
+            try:
+                future = self._submit([draft])
+            except Overloaded as error:
+                _log.info("%s waits: %s", self.name, error)
+                await asyncio.sleep(_FULL_S)
+            else:
+                break
         self._in_flight.add(future)
         future.add_done_callback(self._landed)
         if len(self._in_flight) >= _MAX_IN_FLIGHT:
@@ -242,6 +268,7 @@ class Link:
     async def _came_up(self, adapter: Adapter, event: LinkEvent) -> None:
         points = list(self.bindings)
         described = await adapter.describe(points)
+        self._settled = set()
         self.now.unmatched = {}
         self.now.problems = {}
         lost: list[list[Any]] = []
@@ -253,8 +280,8 @@ class Link:
                 self.now.unmatched[point] = description.detail or "not found"
                 if point in self.observed and self._current(point) is not None:
                     lost.append(missing_row(binding, now, description.detail))
-            elif self.conversions[point].problem:
-                self.now.problems[point] = self.conversions[point].problem
+            elif self.conversions[point].problem or self.conversions[point].conflict:
+                self.now.problems[point] = self.conversions[point].problem or self.conversions[point].conflict
             elif binding.write and not binding.type.is_command and description.direction == "in":
                 self.now.problems[point] = f"{point}: the file says write, {self.name} does not allow it"
         self.now.state, self.now.since, self.now.cause = "up", event.since, ""
@@ -269,24 +296,19 @@ class Link:
             if value is not None:
                 self.forward(point, value)
 
-    def _went_down(self, event: LinkEvent, *, state: Literal["down", "failed"] = "down") -> None:
+    async def _went_down(self, event: LinkEvent, *, state: Literal["down", "failed"] = "down") -> None:
         if self.now.state == state and self.now.cause == event.cause:
             return
         self.now.state, self.now.since, self.now.cause = state, event.since, event.cause
         self.up.clear()
-        self._submit_quietly(link_draft(event, self.actor, BAD_NO_COMMUNICATION, f"{self.name}: {event.cause}"))
+        await self._post(link_draft(event, self.actor, BAD_NO_COMMUNICATION, f"{self.name}: {event.cause}"))
 
-    def _noted(self, event: LinkEvent) -> None:
+    async def _noted(self, event: LinkEvent) -> None:
         if event.kind == "overflow":
             self.now.overflowed += event.count
         elif event.kind == "restarted":
             self.now.restarts += 1
-        self._submit_quietly(link_draft(event, self.actor))
-
-    def _submit_quietly(self, draft: Draft) -> None:
-        future = self._submit([draft])
-        self._in_flight.add(future)
-        future.add_done_callback(self._landed)
+        await self._post(link_draft(event, self.actor))
 
 
 def row(binding: Binding, sample: Any, now: datetime, reason: str = "") -> list[Any]:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 import orjson
 
-from dtdl.errors import Conflict, Expired, InteropError, LinkDown, Refused, RequestInvalid, ValueInvalid
+from dtdl.errors import Conflict, Expired, InteropError, LinkDown, Overloaded, Refused, RequestInvalid, ValueInvalid
 from interop.event import Draft, Event
 from interop.ports import Adapter, Calls, WriteResult, Writes
 from interop.runtime.engine import Engine
@@ -20,6 +20,8 @@ from interop.service import Caller
 from interop.values import Point, Sample, Value, utc_now
 
 _REMEMBERED: Final = 10_000
+_MAX_RUNNING: Final = 1_000
+"""Requests under way at once; what comes above it is told to try again."""
 _POLL_S: Final = (0.01, 0.03, 0.06, 0.1, 0.2)
 
 
@@ -107,6 +109,7 @@ class Requests:
 
         Raises:
             Conflict: The request id was used for another request.
+            Overloaded: Too many requests are under way; nothing was done.
         """
         digest = hashlib.sha256(orjson.dumps(asked)).hexdigest()[:16] if caller.request_id else ""
         stamp = Stamp(caller.request_id, digest)
@@ -119,6 +122,8 @@ class Requests:
                     action="Use a new id for a new request.",
                 )
             return (await asyncio.shield(future)).give()
+        if len(self._running) >= _MAX_RUNNING:
+            raise Overloaded(f"{_MAX_RUNNING} requests are under way", action="Try again when some are done.")
         future = asyncio.get_running_loop().create_future()
         if stamp.request:
             self._keep(stamp.request, stamp.digest, future)
