@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from interop.rest.messages import Twin
     from interop.runtime.start import Running
+    from interop.service import Change
 
 _HEAD: Final = ("twin", "value", "", "unit", "status", "age", "source")
 _TABLE_EVERY_S: Final = 2.0
@@ -158,13 +159,22 @@ async def _say_links(up: Running) -> None:
         async for batch in subscription:
             for change in batch.changes:
                 if change.kind == "link":
-                    detail = change.detail
-                    cause = f": {detail['cause']}" if detail.get("cause") else ""
-                    click.echo(f"megatwin: {detail['source']} {detail['kind']}{cause}", err=True)
-                    if detail["kind"] == "down":
-                        click.echo("  The rest goes on without it, and it is tried again until it answers.", err=True)
+                    _say_link(up, change)
     finally:
         subscription.close()
+
+
+def _say_link(up: Running, change: Change) -> None:
+    detail = change.detail
+    cause = f": {detail['cause']}" if detail.get("cause") else ""
+    click.echo(f"megatwin: {detail['source']} {detail['kind']}{cause}", err=True)
+    link = up.runtime.links.get(detail["source"])
+    if detail["kind"] != "up" or link is None:
+        return
+    for point, why in link.now.unmatched.items():
+        click.echo(f"megatwin:   {point} is not in {link.name}: {why}", err=True)
+    for problem in link.now.problems.values():
+        click.echo(f"megatwin:   {problem}", err=True)
 
 
 async def _sleep(stop: _Stop, limit_s: float | None) -> bool:
