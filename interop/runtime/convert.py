@@ -55,10 +55,11 @@ class Conversion:
             behind_s: How far the source's clock is behind ours at least, as far as that is known.
 
         A value that its schema refuses keeps its raw form with BadTypeMismatch; one that cannot be converted has
-        BadConfigurationError.
+        BadConfigurationError and no value.
         """
         if self.problem:
-            return Converted(sample._replace(status=BAD_CONFIGURATION), self.problem)
+            # A number in another unit is no value of this point, not even a bad one.
+            return Converted(sample._replace(value=None, status=BAD_CONFIGURATION), self.problem)
         value = sample.value
         if value is None:
             if sample.status.is_bad:

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from dtdl.compiler.build import Types
-from dtdl.diagnostic import Diagnostic
+from dtdl.diagnostic import Diagnostic, Location
 from dtdl.elements import Component
 from dtdl.errors import ConfigInvalid, ValueInvalid
 from interop.config.plan import Configuration, RelationshipPlan, TwinPlan
@@ -29,15 +29,22 @@ class Books:
     """Who made what, learned from the ledger.
 
     Attributes:
+<<<<<<< HEAD
         twins: Id of a twin → the actor that made it.
         relationships: (twin, id) → the actor that made it.
         models: DTMI → text that the ledger holds.
+=======
+        twins: Id of a twin → the actor of its last twin-put.
+        relationships: (twin, id) → the actor of its last relationship-put.
+        models: DTMI → text that the ledger has from the file.
+>>>>>>> doors
     """
 
     twins: dict[str, str] = field(default_factory=dict)
     relationships: dict[tuple[str, str], str] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
 
+<<<<<<< HEAD
     def learn(self, event: Event) -> None:
         """Reads one event; they come in order."""
         match event.kind:
@@ -53,6 +60,25 @@ class Books:
                 self.models[event.body["id"]] = event.body["text"]
             case "model":
                 self.models.pop(event.body["id"], None)
+=======
+    def learn(self, events: Iterable[Event]) -> None:
+        """Reads events in order."""
+        for event in events:
+            match event.kind:
+                case "twin-put":
+                    self.twins.setdefault(event.twin or "", event.actor)
+                case "twin-delete":
+                    self.twins.pop(event.twin or "", None)
+                case "relationship-put":
+                    self.relationships.setdefault((event.twin or "", event.body["id"]), event.actor)
+                case "relationship-delete":
+                    self.relationships.pop((event.twin or "", event.body["id"]), None)
+                case "model" if event.actor == FILE:
+                    if event.body["action"] == "put":
+                        self.models[event.body["id"]] = event.body["text"]
+                    else:
+                        self.models.pop(event.body["id"], None)
+>>>>>>> doors
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +98,18 @@ class Difference:
     removals_said: list[str]
 
 
-def compare(configuration: Configuration, graph: Graph, books: Books) -> Difference:
+def compare(configuration: Configuration, graph: Graph, books: Books, *, apply: bool = False) -> Difference:
     """Gives what must happen so that the twins are as the file says.
 
+    Args:
+        configuration: The file.
+        graph: The twins as they are.
+        books: Who made them.
+        apply: Whether the removals will happen too.
+
     Raises:
-        ConfigInvalid: A changed model does not fit the stored state of a twin; all of them are listed.
+        ConfigInvalid: A changed model does not fit the stored state of a twin, or a model that a twin has is gone; all
+            of them are listed.
     """
     result = Difference([], [], [], [])
     findings: list[Diagnostic] = []
@@ -90,6 +123,8 @@ def compare(configuration: Configuration, graph: Graph, books: Books) -> Differe
             result.said.append(f"new twin {plan.id} of {plan.model}")
         else:
             findings += _known_twin(configuration.types, plan, state, result)
+    if result.drafts or set(books.models) - set(configuration.model):
+        findings += _other_twins(configuration, graph, books, apply=apply)
     if findings:
         raise ConfigInvalid(findings)
     for link in configuration.relationships:
@@ -129,20 +164,42 @@ def _definitions(text: str) -> list[tuple[str, str]]:
     ]
 
 
+def _other_twins(configuration: Configuration, graph: Graph, books: Books, *, apply: bool) -> list[Diagnostic]:
+    """Checks the twins that the file does not name against the models as they are now."""
+    findings: list[Diagnostic] = []
+    for twin, state in graph.twins.items():
+        if twin in configuration.twins or (apply and books.twins.get(twin) == FILE):
+            continue
+        if state.model not in configuration.types:
+            cause = f"the twin {twin} is of {state.model}, which no file under models: defines any more"
+            action = "Bring the definition back, or delete the twin while it is still there."
+            findings.append(Diagnostic(rule="MT180", cause=cause, action=action, primary_id=state.model))
+            continue
+        try:
+            configuration.types.validate_contents(state.model, state.contents)
+        except ValueInvalid as error:
+            findings += _unfitting(twin, state.model, error, None)
+    return findings
+
+
+def _unfitting(twin: str, model: str, error: ValueInvalid, location: Location | None) -> list[Diagnostic]:
+    return [
+        Diagnostic(
+            rule="MT180",
+            location=location,
+            cause=f"the stored state of {twin} does not fit {model}: {found.cause}",
+            action="Change the model so that it fits, or correct the stored value with the old model first.",
+            property_name=found.property_name,
+        )
+        for found in error.diagnostics
+    ]
+
+
 def _known_twin(types: Types, plan: TwinPlan, state: TwinState, result: Difference) -> list[Diagnostic]:
     try:
         types.validate_contents(plan.model, state.contents)
     except ValueInvalid as error:
-        return [
-            Diagnostic(
-                rule="MT180",
-                location=plan.location,
-                cause=f"the stored state of {plan.id} does not fit {plan.model}: {found.cause}",
-                action="Change the model so that it fits, or correct the stored value with the old model first.",
-                property_name=found.property_name,
-            )
-            for found in error.diagnostics
-        ]
+        return _unfitting(plan.id, plan.model, error, plan.location)
     if state.model != plan.model:
         operations = [{"op": "replace", "path": "/$metadata/$model", "value": plan.model}]
         body = {"ops": operations, "model": plan.model}
@@ -173,3 +230,6 @@ def _removals(configuration: Configuration, graph: Graph, books: Books, result: 
     for twin in sorted(gone):
         result.removals.append(Draft(kind="twin-delete", twin=twin, actor=FILE, body={}))
         result.removals_said.append(f"twin {twin}")
+    for dtmi in sorted(set(books.models) - set(configuration.model)):
+        result.removals.append(Draft(kind="model", twin=None, actor=FILE, body={"id": dtmi, "action": "delete"}))
+        result.removals_said.append(f"model {dtmi}")

@@ -329,7 +329,7 @@ class Runtime:
             ) from error
 
     async def _apply_file(self, books: Books) -> None:
-        difference = compare(self.configuration, self.graph, books)
+        difference = compare(self.configuration, self.graph, books, apply=self._apply)
         self.difference = difference
         drafts = [*difference.drafts, *(difference.removals if self._apply else [])]
         if drafts:
