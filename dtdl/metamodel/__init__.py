@@ -18,6 +18,7 @@ from typing import Any, Final
 Json = Any
 Limit = Mapping[str, int]
 
+_FEW: Final = 6
 _TABLES: Final = files("dtdl.metamodel") / "tables"
 
 
@@ -160,6 +161,12 @@ class ClassRule:
         self.listed = tuple(r for r in objects if not r.plural and "uris" in r.table)
         self.required = tuple(rule for rule in rules if rule.min > 0)
         self.needed = frozenset(rule.name for rule in self.required)
+
+    @property
+    def wanted(self) -> str:
+        """What a document may write here, in words."""
+        kinds = sorted(set(self.written.values()))
+        return " or ".join(kinds) if 1 < len(kinds) <= _FEW else self.name
 
 
 class TypeRule:

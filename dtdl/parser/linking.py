@@ -43,7 +43,7 @@ def _fits(session: Session, reference: Reference, target: Record) -> bool:
             owner.spot(rule.name),
             reference.value_site(),
             value=target.kind,
-            _expected=expected.name,
+            _expected=expected.wanted,
             **_fields(reference),
         )
         return False

@@ -111,7 +111,7 @@ class _Parse:
                     primary=reference.owner.id,
                     property=reference.rule.name,
                     secondary=target,
-                    _expected=reference.expected.name if reference.expected else None,
+                    _expected=reference.expected.wanted if reference.expected else None,
                 )
             elif session.metamodel.is_reserved(target):
                 session.report(
