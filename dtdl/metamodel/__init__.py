@@ -232,6 +232,7 @@ class Language(ContextTable):
         self.restricts_keywords: bool = self.rules["restricts_keywords"]
         self.id_match = matcher(table["identifiers"]["pattern"])
         self.id_length: Limit = table["identifiers"]["length"]
+        self.longest = bound(self.id_length, "")
         self.id_lengths: Mapping[str, Limit] = table["identifiers"]["lengths"]
         self.roots = frozenset(
             text for root in self.rules["roots"] for text in (root, f"dtmi:dtdl:class:{root};{self.version}")
