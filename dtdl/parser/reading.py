@@ -62,8 +62,7 @@ class Reader:
             session.quit("topLevelGraphDisallowed", Site(document, node, "key", "@graph"))
         if "@id" not in node:
             session.quit("missingTopLevelId", Site(document, node))
-        types = type_strings(node) or ()
-        if not any([isinstance(text, str) and text in context.active.roots for text in types]):
+        if context.active.roots.isdisjoint([text for text in type_strings(node) or () if isinstance(text, str)]):
             session.quit(
                 "typeNotRootable",
                 Site(document, node),
