@@ -66,6 +66,7 @@ class Context:
         site: Where the DTDL context is written.
         limit: Name of the limits that hold, ``""`` for those of the version.
         limit_context: DTMI of the context that sets the limits.
+        raw: The ``@context`` as it is written.
     """
 
     metamodel: Metamodel
@@ -90,6 +91,11 @@ class Context:
     def version(self) -> int:
         """DTDL version, 0 before any ``@context``."""
         return self.language.version if self.language else 0
+
+    @cached_property
+    def named(self) -> tuple[str, ...]:
+        """What the ``@context`` that made it names."""
+        return tuple(part for part in (self.raw if isinstance(self.raw, list) else [self.raw]) if isinstance(part, str))
 
     @cached_property
     def complete(self) -> bool:

@@ -234,6 +234,9 @@ def supplemental(made: Json) -> Json:
     ):
         if made.get(theirs):
             table[ours] = made[theirs]
+    for ours in ("constraints", "siblings"):
+        if ours in table:
+            table[ours] = [{k: v for k, v in one.items() if not k.endswith("String")} for one in table[ours]]
     properties = {name: supplemental_property(given) for name, given in made["properties"].items()}
     if properties:
         table["properties"] = properties

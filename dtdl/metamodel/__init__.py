@@ -18,6 +18,7 @@ from typing import Any, Final
 Json = Any
 Limit = Mapping[str, int]
 
+_FEW: Final = 6
 _TABLES: Final = files("dtdl.metamodel") / "tables"
 
 
@@ -161,6 +162,12 @@ class ClassRule:
         self.required = tuple(rule for rule in rules if rule.min > 0)
         self.needed = frozenset(rule.name for rule in self.required)
 
+    @property
+    def wanted(self) -> str:
+        """What a document may write here, in words."""
+        kinds = sorted(set(self.written.values()))
+        return " or ".join(kinds) if 1 < len(kinds) <= _FEW else self.name
+
 
 class TypeRule:
     """A supplemental type: a co-type that an element may have beside its class.
@@ -225,6 +232,7 @@ class Language(ContextTable):
         self.restricts_keywords: bool = self.rules["restricts_keywords"]
         self.id_match = matcher(table["identifiers"]["pattern"])
         self.id_length: Limit = table["identifiers"]["length"]
+        self.longest = bound(self.id_length, "")
         self.id_lengths: Mapping[str, Limit] = table["identifiers"]["lengths"]
         self.roots = frozenset(
             text for root in self.rules["roots"] for text in (root, f"dtmi:dtdl:class:{root};{self.version}")

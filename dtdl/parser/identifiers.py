@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from dtdl.metamodel import bound
 from dtdl.parser import values
-from dtdl.parser.session import Abandon, Place, Record, Reference, Session
+from dtdl.parser.session import Abandon, Place, Record, Session
 from dtdl.source import Site, values_of
 
 Json = Any
@@ -67,24 +67,23 @@ def _written(session: Session, record: Record, place: Place) -> str:
     identifier = record.node["@id"]
     context = record.context
     active = context.active
-    site = Site(record.document, record.node, "key", "@id")
-    if not isinstance(identifier, str) or not identifier:
-        session.quit("idNotString", site)
-    longest = bound(active.id_length, context.limit)
+    longest = active.longest if not context.limit else bound(active.id_length, context.limit)
+    if type(identifier) is not str or not identifier:
+        session.quit("idNotString", record.key_site("@id"))
     if longest is not None and len(identifier) > longest:
         session.quit(
             "idTooLong",
-            site,
+            record.key_site("@id"),
             value=identifier,
             restriction=str(active.version),
             transformation=context.limit_context,
             _limit=str(longest),
         )
     if active.id_match.match(identifier) is None:
-        session.quit("invalidId", site, value=identifier, restriction=str(active.version))
+        session.quit("invalidId", record.key_site("@id"), value=identifier, restriction=str(active.version))
     if identifier.startswith(context.reserved) and not session.standard and not _tolerates(session, record, place):
         shown = ", ".join(f"'{prefix}'" for prefix in context.reserved)
-        session.quit("reservedId", site, value=identifier, restriction=shown)
+        session.quit("reservedId", record.key_site("@id"), value=identifier, restriction=shown)
     return identifier
 
 
@@ -106,7 +105,7 @@ def only_id(session: Session, record: Record, place: Place, position: int) -> No
         site = Site(record.document, record.node, "key", "@id")
         session.report("idRefBadDtmiOrTerm", site, restriction=str(record.context.version), **fields)
         return
-    session.references.append(Reference(place.owner, place.rule, target, identifier, position, place.expected))
+    session.references.append((place.owner, place.rule, target, identifier, position, place.expected))
 
 
 def again(session: Session, record: Record, place: Place) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dtdl.metamodel import PropertyRule
-from dtdl.parser.session import NOWHERE, Record, Reference, Session
+from dtdl.parser.session import NOWHERE, Named, Record, Reference, Session
 
 Json = Any
 
@@ -14,20 +14,21 @@ def link(session: Session) -> None:
     """Puts the elements into the properties that refer to them, and reports those that may not stand there."""
     records = session.records
     resolve = session.metamodel.resolve
-    for reference in session.references:
-        target = records.get(reference.target)
+    for named in session.references:
+        owner, rule, name, text, _, _ = named
+        target = records.get(name)
         if target is None or target.document is NOWHERE:
-            target = records.get(resolve(reference.target)) or target
-        if target is not None and (reference.text is None or _fits(session, reference, target)):
-            put(session, reference.owner, reference.rule, target)
+            target = records.get(resolve(name)) or target
+        if target is not None and (text is None or _fits(session, named, target)):
+            put(session, owner, rule, target)
     for record in records.values():
         if record.rule.partition and record.own_contents is None:
             record.own_contents = dict(record.links.get("contents", {}))
 
 
-def _fits(session: Session, reference: Reference, target: Record) -> bool:
+def _fits(session: Session, named: Named, target: Record) -> bool:
     """Checks the partition, class, version and parent of what is named; gives whether to go on."""
-    owner, rule, expected = reference.owner, reference.rule, reference.expected
+    owner, rule, _, _, _, expected = named
     if target.defined_in is not None and not target.rule.partition and target.defined_in != owner.partition:
         session.report(
             "crossPartitionReference",
@@ -35,20 +36,20 @@ def _fits(session: Session, reference: Reference, target: Record) -> bool:
             target.site,
             value=target.defined_in,
             restriction=owner.partition,
-            **_fields(reference),
+            **_fields(Reference(*named)),
         )
     if expected is not None and target.kind not in expected.kinds:
         session.report(
             "badType",
             owner.spot(rule.name),
-            reference.value_site(),
+            Reference(*named).value_site(),
             value=target.kind,
-            _expected=expected.name,
-            **_fields(reference),
+            _expected=expected.wanted,
+            **_fields(Reference(*named)),
         )
         return False
     if (rule.versions is not None and target.version not in rule.versions) or rule.supplemental:
-        _named(session, reference, target)
+        _named(session, Reference(*named), target)
     return True
 
 

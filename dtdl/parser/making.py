@@ -6,10 +6,8 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any, Final
 
-from dtdl.diagnostic import Location
 from dtdl.elements import EMPTY, KINDS, Element, Model
 from dtdl.parser.session import NOWHERE, Record, Session
-from dtdl.source import Site
 
 
 def _setter(name: str) -> Callable[[Element, Any], None]:
@@ -30,19 +28,6 @@ _UNDEFINED: Final = _setter("undefined_properties")
 _GIVEN: Final = _setter("given")
 _CONTEXTS: Final = _setter("contexts")
 _LOCATION: Final = _setter("_location")
-
-
-class Whereabouts:
-    """Finds where an element is written when it is asked."""
-
-    __slots__ = ("record",)
-
-    def __init__(self, record: Record) -> None:
-        self.record = record
-
-    def __call__(self) -> Location:
-        """Gives the location of the whole element."""
-        return Site(self.record.document, self.record.node).location
 
 
 def model_of(session: Session) -> Model:
@@ -74,14 +59,9 @@ def element_of(record: Record) -> Element:
     _UNDEFINED_TYPES(made, record.undefined_types)
     _UNDEFINED(made, MappingProxyType(record.undefined) if record.undefined else EMPTY)
     _GIVEN(made, tuple(record.given))
-    raw = record.node.get("@context")
-    _CONTEXTS(made, _contexts(raw) if raw is not None else ())
-    _LOCATION(made, None if record.document is NOWHERE else Whereabouts(record))
+    _CONTEXTS(made, record.context.named if "@context" in record.node else ())
+    _LOCATION(made, None if record.document is NOWHERE else record.locate)
     return made
-
-
-def _contexts(raw: Any) -> tuple[str, ...]:
-    return tuple(part for part in (raw if isinstance(raw, list) else [raw]) if isinstance(part, str))
 
 
 def seal(record: Record) -> None:

@@ -10,7 +10,7 @@ from dtdl.metamodel import ClassRule, PropertyRule
 from dtdl.parser import values
 from dtdl.parser.identifiers import again, identify, only_id
 from dtdl.parser.linking import put
-from dtdl.parser.session import Abandon, Place, Record, Reference, Session, Spot
+from dtdl.parser.session import Abandon, Place, Record, Session, Spot
 from dtdl.parser.typing import CLASS_LIKE, allowed, classify, type_strings
 from dtdl.source import Document, Site, entries, values_of
 
@@ -62,8 +62,7 @@ class Reader:
             session.quit("topLevelGraphDisallowed", Site(document, node, "key", "@graph"))
         if "@id" not in node:
             session.quit("missingTopLevelId", Site(document, node))
-        types = type_strings(node) or ()
-        if not any(isinstance(text, str) and text in context.active.roots for text in types):
+        if context.active.roots.isdisjoint([text for text in type_strings(node) or () if isinstance(text, str)]):
             session.quit(
                 "typeNotRootable",
                 Site(document, node),
@@ -146,7 +145,7 @@ class Reader:
         node, rules, limit = record.node, record.rule.usual, record.context.limit
         stored, given = record.properties, record.given
         occurrences: dict[str, int] = {}
-        for key, raw in entries(node):
+        for key, raw in node.items() if type(node) is dict else entries(node):
             rule = rules.get(key)
             if rule is None or key in given:
                 if key not in _ELEMENT_KEYWORDS:
@@ -288,7 +287,7 @@ class Reader:
                 place = place or Place(expected, record, rule)
                 child = self.element(record.document, value, record.context, place, position)
                 if child is not None and mixed:
-                    session.references.append(Reference(record, rule, child.id, None, position, None))
+                    session.references.append((record, rule, child.id, None, position, None))
                 elif child is not None and (rule.key is None or rule.key in child.properties):
                     put(session, record, rule, child)
         if len(found) < rule.min:
@@ -328,7 +327,7 @@ class Reader:
             site = record.where(rule.name).value(position)
             session.advise("MT012", site, primary=record.id, property=rule.name, value=text, restriction=term)
         kind = None if rule.supplemental else expected
-        session.references.append(Reference(record, rule, target, text, position, kind))
+        session.references.append((record, rule, target, text, position, kind))
 
 
 _KEYWORDS: Final = frozenset({"@graph", "@context", "@id", "@type", "@value", "@language"})

@@ -14,7 +14,7 @@ from dtdl.metamodel import metamodel
 from dtdl.parser.linking import link
 from dtdl.parser.making import model_of
 from dtdl.parser.reading import Reader
-from dtdl.parser.session import Session
+from dtdl.parser.session import Reference, Session
 from dtdl.parser.standard import standard
 from dtdl.resolver import Resolver
 from dtdl.rules import size, structure
@@ -92,14 +92,15 @@ class _Parse:
         for name, text in pairs:
             yield loader.load(Document(text, name or "<resolved>"))
 
-    def missing(self) -> dict[str, list[Any]]:
+    def missing(self) -> dict[str, list[Reference]]:
         """Gives the DTMIs that are referred to and not known, with the references."""
         session = self.session
-        found: dict[str, list[Any]] = {}
-        for reference in session.references:
-            target = reference.target
+        found: dict[str, list[Reference]] = {}
+        for named in session.references:
+            target = named[2]
             if target in session.records:
                 continue
+            reference = Reference(*named)
             made = standard().get(session.metamodel.resolve(target))
             if made is not None:
                 session.records |= made
@@ -111,7 +112,7 @@ class _Parse:
                     primary=reference.owner.id,
                     property=reference.rule.name,
                     secondary=target,
-                    _expected=reference.expected.name if reference.expected else None,
+                    _expected=reference.expected.wanted if reference.expected else None,
                 )
             elif session.metamodel.is_reserved(target):
                 session.report(
@@ -126,7 +127,7 @@ class _Parse:
                 found.setdefault(target, []).append(reference)
         return found
 
-    def unresolved(self, missing: Mapping[str, list[Any]]) -> None:
+    def unresolved(self, missing: Mapping[str, list[Reference]]) -> None:
         for dtmi, references in missing.items():
             for reference in references:
                 self.session.report(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
 
 from dtdl.context import Context
+from dtdl.diagnostic import Location
 from dtdl.elements import Element
 from dtdl.metamodel import ClassRule, Metamodel, PropertyRule, TypeRule
 from dtdl.source import Document, Site
@@ -172,6 +173,10 @@ class Record:
         """The place of the element; None for a standard element."""
         return Site(self.document, self.node) if self.document is not NOWHERE else None
 
+    def locate(self) -> Location:
+        """Gives the location of the whole element."""
+        return Site(self.document, self.node).location
+
     def spot(self, name: str) -> Site | None:
         """The place of one of its properties, None when it is not written."""
         key = self.given.get(name)
@@ -199,6 +204,10 @@ class Record:
     def type_ids(self) -> list[str]:
         """DTMIs of its supplemental types."""
         return [rule.id for rule in self.types]
+
+
+Named: TypeAlias = "tuple[Record, PropertyRule, str, str | None, int, ClassRule | None]"
+"""A Reference without its names: there are thousands, and few are ever looked at again."""
 
 
 class Reference(NamedTuple):
@@ -233,7 +242,7 @@ class Session:
     tolerant: bool = False
     standard: bool = False
     records: dict[str, Record] = field(default_factory=dict)
-    references: list[Reference] = field(default_factory=list)
+    references: list[Named] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     advice: list[Finding] = field(default_factory=list)
 

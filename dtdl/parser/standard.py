@@ -54,7 +54,7 @@ class Standard:
             self._read.add(node["@id"])
             outer = self.reader.root.child(NOWHERE, node)
             self.reader.element(NOWHERE, node, outer, Place(outer.active.classes["Entity"]))
-            queue.extend(r.target for r in session.references if r.target not in session.records)
+            queue.extend(named[2] for named in session.references if named[2] not in session.records)
         link(session)
         session.references.clear()
         assert not session.findings, session.findings

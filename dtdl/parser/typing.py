@@ -117,7 +117,7 @@ class _Types:
             property=self.place.prop,
             secondary=self.record.id,
             value=value,
-            _expected=self.expected.name,
+            _expected=self.expected.wanted,
         )
 
     def one(self, text: Json) -> None:

@@ -10,7 +10,7 @@ from dtdl.parser.session import Finding, Session
 from dtdl.rules.words import OWN, WORDS
 
 PREFIX: Final = "dtmi:dtdl:parsingError:"
-_LONG: Final = 80
+_LONG: Final = 160
 _INFO: Final = frozenset({"MT016"})
 
 
@@ -22,7 +22,7 @@ def diagnostic_of(finding: Finding, session: Session, severity: Severity = Sever
     if finding.rule in _INFO:
         severity = Severity.INFO
     shown = _Shown(
-        {name.lstrip("_"): _short(value) for name, value in fields.items() if value is not None},
+        {name.lstrip("_"): _short(_named(name, value, session)) for name, value in fields.items() if value is not None},
         hint=_hint(finding, session),
     )
     return Diagnostic(
@@ -56,6 +56,11 @@ class _Shown(dict[str, str]):
         return "…"
 
 
+def _named(name: str, value: str, session: Session) -> str:
+    """Gives the term of a standard property or element, which reads better than its DTMI."""
+    return session.term(value) if name in ("property", "secondary", "restriction", "aux") else value
+
+
 def _short(text: str) -> str:
     return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"
 
@@ -81,7 +86,7 @@ def _hint(finding: Finding, session: Session) -> str:
 
 
 def _near(text: str | None, known: list[str]) -> str | None:
-    if not text or len(text) > 2 * _LONG:
+    if not text or len(text) > _LONG:
         return None
     folded = {name.casefold(): name for name in known}
     same = folded.get(text.casefold())

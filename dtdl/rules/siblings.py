@@ -17,6 +17,11 @@ def all_types(session: Session, record: Record) -> Iterator[TypeRule]:
         yield from session.metamodel.lineage(rule)
 
 
+def any_of(names: Sequence[str]) -> str:
+    """Gives several names as the findings show them."""
+    return " or ".join(names)
+
+
 def has_type(session: Session, record: Record, dtmi: str) -> bool:
     """Whether a record is of a class (in any version) or has a supplemental type."""
     path = dtmi.split(";", maxsplit=1)[0]
@@ -41,7 +46,7 @@ def check_values(session: Session, own: Sequence[Record]) -> bool:
                     seen.add(prop.uri)
                     required = {
                         "requiredTypes": [prop.target],
-                        "requiredTypesString": session.term(prop.target),
+                        "requiredTypeNames": [session.term(prop.target)],
                     }
                     _demand(session, record, prop.name, required, name=prop.uri)
     return len(session.findings) > before
@@ -58,9 +63,9 @@ def _demand(
     for item in record.linked(prop):
         fields = {"primary": record.id, "property": name or prop, "secondary": item.id}
         if types and not any(has_type(session, item, dtmi) for dtmi in types):
-            session.report("notRequiredType", site, type=constraint["requiredTypesString"], **fields)
+            session.report("notRequiredType", site, type=any_of(constraint["requiredTypeNames"]), **fields)
         if wanted and item.id not in wanted:
-            session.report("notRequiredValue", site, restriction=constraint["requiredValuesString"], **fields)
+            session.report("notRequiredValue", site, restriction=any_of(constraint["requiredValueNames"]), **fields)
 
 
 def check(session: Session, own: Sequence[Record]) -> None:
@@ -119,7 +124,7 @@ def parent(session: Session, record: Record, rule: TypeRule, constraint: Mapping
         wanted = constraint.get("requiredTypes")
         fields: dict[str, str | None] = {"primary": record.id, "property": prop, "type": session.term(rule.id)}
         if wanted and not set(wanted) & set(above.type_ids()):
-            restriction = constraint["requiredTypesString"]
+            restriction = any_of(constraint["requiredTypeNames"])
             session.report("parentMissingCotype", record.key_site("@type"), restriction=restriction, **fields)
         others = [item for item in above.linked(prop) if item is not record]
         none, some = constraint.get("noneOtherType"), constraint.get("someOtherType")
@@ -256,7 +261,7 @@ class _Sibling:
         session, site = self.session, self.record.spot(self.keyref)
         wanted = self.constraint.get("requiredTypes")
         if wanted and not any(has_type(session, sibling, dtmi) for dtmi in wanted):
-            kinds = self.constraint["requiredTypesString"]
+            kinds = any_of(self.constraint["requiredTypeNames"])
             session.report("notSiblingRequiredType", site, sibling.site, type=kinds, **self.fields(sibling, name))
         refused = self.constraint.get("disallowedType")
         if refused and has_type(session, sibling, refused):

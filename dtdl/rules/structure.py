@@ -217,6 +217,7 @@ def descendants(session: Session, own: Sequence[Record]) -> None:
         if record.rule.controls:
             members.setdefault(record.rule, []).append(record)
     known: dict[tuple[str, ...], _Below] = {}
+    kinds = {record.kind for record in session.records.values()}
     for rule, records in members.items():
         for control in rule.controls:
             if "datatype" in control:
@@ -226,7 +227,7 @@ def descendants(session: Session, own: Sequence[Record]) -> None:
             names = control["properties"]
             key = ("narrow" if control.get("narrow") else "wide", control.get("exclude", ""), *names)
             below = known.setdefault(key, _Below((narrow if control.get("narrow") else wide)(names)))
-            if "exclude" in control:
+            if control.get("exclude") in kinds:
                 exclude(session, records, control, below)
             if "depth" in control and "import" not in control:
                 depth(session, records, control, below)

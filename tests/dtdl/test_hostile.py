@@ -78,6 +78,8 @@ def test_any_text_gives_findings(text: str) -> None:
         '{"@context": "dtmi:dtdl:context;2", "@id": "dtmi:a:X;1", "@type": "Interface", "comment": 1e999}',
         '{"@context": "dtmi:dtdl:context;2", "@id": "dtmi:a:X;1", "@type": [["Interface"], null, {}]}',
         "\ufeff{}",
+        '{"a": "\ud800"}',
+        '{"@context": "dtmi:dtdl:context;3", "@id": "dtmi:a:X;1", "@type": "Interface", "name" : 1, "name": 1}',
         "",
     ],
 )
