@@ -29,22 +29,15 @@ class Books:
     """Who made what, learned from the ledger.
 
     Attributes:
-<<<<<<< HEAD
         twins: Id of a twin → the actor that made it.
         relationships: (twin, id) → the actor that made it.
-        models: DTMI → text that the ledger holds.
-=======
-        twins: Id of a twin → the actor of its last twin-put.
-        relationships: (twin, id) → the actor of its last relationship-put.
         models: DTMI → text that the ledger has from the file.
->>>>>>> doors
     """
 
     twins: dict[str, str] = field(default_factory=dict)
     relationships: dict[tuple[str, str], str] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
 
-<<<<<<< HEAD
     def learn(self, event: Event) -> None:
         """Reads one event; they come in order."""
         match event.kind:
@@ -56,29 +49,10 @@ class Books:
                 self.relationships.setdefault((event.twin or "", event.body["id"]), event.actor)
             case "relationship-delete":
                 self.relationships.pop((event.twin or "", event.body["id"]), None)
-            case "model" if event.body["action"] == "put":
+            case "model" if event.actor == FILE and event.body["action"] == "put":
                 self.models[event.body["id"]] = event.body["text"]
-            case "model":
+            case "model" if event.actor == FILE:
                 self.models.pop(event.body["id"], None)
-=======
-    def learn(self, events: Iterable[Event]) -> None:
-        """Reads events in order."""
-        for event in events:
-            match event.kind:
-                case "twin-put":
-                    self.twins.setdefault(event.twin or "", event.actor)
-                case "twin-delete":
-                    self.twins.pop(event.twin or "", None)
-                case "relationship-put":
-                    self.relationships.setdefault((event.twin or "", event.body["id"]), event.actor)
-                case "relationship-delete":
-                    self.relationships.pop((event.twin or "", event.body["id"]), None)
-                case "model" if event.actor == FILE:
-                    if event.body["action"] == "put":
-                        self.models[event.body["id"]] = event.body["text"]
-                    else:
-                        self.models.pop(event.body["id"], None)
->>>>>>> doors
 
 
 @dataclass(frozen=True, slots=True)
