@@ -168,6 +168,8 @@ def _say_link(up: Running, change: Change) -> None:
     detail = change.detail
     cause = f": {detail['cause']}" if detail.get("cause") else ""
     click.echo(f"megatwin: {detail['source']} {detail['kind']}{cause}", err=True)
+    if detail["kind"] == "down":
+        click.echo("  The rest goes on without it, and it is tried again until it answers.", err=True)
     link = up.runtime.links.get(detail["source"])
     if detail["kind"] != "up" or link is None:
         return
