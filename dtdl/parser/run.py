@@ -18,7 +18,7 @@ from dtdl.parser.session import Reference, Session
 from dtdl.parser.standard import standard
 from dtdl.resolver import Resolver
 from dtdl.rules import size, structure
-from dtdl.rules.messages import diagnostic_of
+from dtdl.rules.messages import Writer
 from dtdl.source import Document, Loader, documents
 
 Inputs = str | Path | Iterable[str | Path]
@@ -139,10 +139,10 @@ class _Parse:
                 )
 
     def diagnostics(self) -> list[Diagnostic]:
-        session = self.session
+        writer = Writer(self.session)
         if self.bad():
-            return [*self.extra, *(diagnostic_of(finding, session) for finding in session.findings)]
-        return [diagnostic_of(finding, session, Severity.WARNING) for finding in session.advice]
+            return [*self.extra, *(writer.write(finding) for finding in self.session.findings)]
+        return [writer.write(finding, Severity.WARNING) for finding in self.session.advice]
 
 
 def parse(

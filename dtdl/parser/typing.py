@@ -118,6 +118,7 @@ class _Types:
             secondary=self.record.id,
             value=value,
             _expected=self.expected.wanted,
+            _written=next(iter(self.undefined), None),
         )
 
     def one(self, text: Json) -> None:

@@ -2,45 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Final
 
 from dtdl.diagnostic import Diagnostic, Severity
+from dtdl.metamodel import metamodel
 from dtdl.parser.session import Finding, Session
 from dtdl.rules.words import OWN, WORDS
 
 PREFIX: Final = "dtmi:dtdl:parsingError:"
 _LONG: Final = 160
+_APART: Final = 3
+_ALIKE: Final = 0.75
+_HINTS: Final = 50
 _INFO: Final = frozenset({"MT016"})
 
 
-def diagnostic_of(finding: Finding, session: Session, severity: Severity = Severity.ERROR) -> Diagnostic:
-    """Makes the Diagnostic of a finding."""
-    fields = finding.fields
-    own = finding.rule in OWN
-    cause, action = OWN[finding.rule] if own else WORDS[finding.rule]
-    if finding.rule in _INFO:
-        severity = Severity.INFO
-    shown = _Shown(
-        {name.lstrip("_"): _short(_named(name, value, session)) for name, value in fields.items() if value is not None},
-        hint=_hint(finding, session),
-    )
-    return Diagnostic(
-        rule=finding.rule if own else PREFIX + finding.rule,
-        severity=severity,
-        location=finding.site.location if finding.site is not None else None,
-        cause=cause.format_map(shown),
-        action=action.format_map(shown),
-        primary_id=fields.get("primary"),
-        secondary_id=fields.get("secondary"),
-        property_name=fields.get("property"),
-        aux_property=fields.get("aux"),
-        type_name=fields.get("type"),
-        value=fields.get("value"),
-        restriction=fields.get("restriction"),
-        transformation=fields.get("transformation"),
-        secondary=finding.second.location if finding.second is not None else None,
-    )
+class Writer:
+    """Writes the Diagnostics of one parse; a hint is looked for once a text, and for the first texts only."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.hints: dict[tuple[str, str | None], str] = {}
+
+    def write(self, finding: Finding, severity: Severity = Severity.ERROR) -> Diagnostic:
+        """Makes the Diagnostic of a finding."""
+        fields = finding.fields
+        own = finding.rule in OWN
+        cause, action = OWN[finding.rule] if own else WORDS[finding.rule]
+        if finding.rule in _INFO:
+            severity = Severity.INFO
+        session = self.session
+        shown = _Shown(
+            {n.lstrip("_"): _short(_named(n, value, session)) for n, value in fields.items() if value is not None},
+            hint=self.hint(finding),
+        )
+        return Diagnostic(
+            rule=finding.rule if own else PREFIX + finding.rule,
+            severity=severity,
+            location=finding.site.location if finding.site is not None else None,
+            cause=cause.format_map(shown),
+            action=action.format_map(shown),
+            primary_id=fields.get("primary"),
+            secondary_id=fields.get("secondary"),
+            property_name=fields.get("property"),
+            aux_property=fields.get("aux"),
+            type_name=fields.get("type"),
+            value=fields.get("value"),
+            restriction=fields.get("restriction"),
+            transformation=fields.get("transformation"),
+            secondary=finding.second.location if finding.second is not None else None,
+        )
+
+    def hint(self, finding: Finding) -> str:
+        """Gives a sentence that names what the author may have meant, or nothing."""
+        source = _SOURCES.get(finding.rule)
+        if source is None:
+            return ""
+        field, known = source
+        text = finding.fields.get(field) or finding.fields.get("_written")
+        key = (finding.rule, text)
+        if key not in self.hints:
+            if len(self.hints) >= _HINTS:
+                return ""
+            near = _near(text, known(self.session, finding.fields.get("primary")))
+            self.hints[key] = f" Did you mean {near}?" if near else ""
+        return self.hints[key]
 
 
 class _Shown(dict[str, str]):
@@ -65,47 +94,69 @@ def _short(text: str) -> str:
     return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"
 
 
-def _hint(finding: Finding, session: Session) -> str:
-    """Gives a sentence that names what the author may have meant, or nothing."""
-    fields = finding.fields
-    if finding.rule.startswith("type") or finding.rule == "badType":
-        near = _near(fields.get("value"), _types(session))
-    elif finding.rule.startswith("property") or finding.rule in ("noTypeThatAllows", "inferredTypeDoesNotAllow"):
-        near = _near(fields.get("property"), _properties(session, fields.get("primary")))
-    elif finding.rule == "badDtmiOrTerm":
-        near = _near(fields.get("value"), _instances(session))
-    elif finding.rule == "MT004":
-        near = _near(fields.get("value"), list(session.records))
-    elif finding.rule == "undefinedReservedId":
-        near = _near(fields.get("secondary"), [uri for t in session.metamodel.tables() for uri in t.owners])
-    elif finding.rule == "unresolvableContextSpecifier":
-        near = _near(fields.get("value"), list(session.metamodel.contexts))
-    else:
-        near = None
-    return f" Did you mean {near}?" if near else ""
-
-
-def _near(text: str | None, known: list[str]) -> str | None:
+def _near(text: str | None, known: Iterable[str]) -> str | None:
+    """Gives the known name that a text most resembles, if one does."""
     if not text or len(text) > _LONG:
         return None
-    folded = {name.casefold(): name for name in known}
-    same = folded.get(text.casefold())
-    if same is not None and same != text:
-        return same
-    return next((name for name in get_close_matches(text, known, n=1, cutoff=0.75) if name != text), None)
+    if text.startswith("dtmi:"):
+        return _near_dtmi(text, known)
+    folded = text.casefold()
+    alike = [name for name in known if abs(len(name) - len(text)) <= _APART and name != text]
+    same = next((name for name in alike if name.casefold() == folded), None)
+    return same or next(iter(get_close_matches(text, alike, n=1, cutoff=_ALIKE)), None)
 
 
-def _types(session: Session) -> list[str]:
-    """Gives the names that may stand in ``@type``."""
-    found = {name for table in session.metamodel.tables() for name in table.names.values() if name[:1].isupper()}
-    return sorted(found)
+def _near_dtmi(text: str, known: Iterable[str]) -> str | None:
+    """Gives the DTMI with the same path and a label that resembles, or the same label on another path."""
+    path, _, label = text.rpartition(":")
+    there: dict[str, str] = {}
+    elsewhere: dict[str, str] = {}
+    for name in known:
+        other, _, last = name.rpartition(":")
+        (there if other == path else elsewhere)[last.casefold()] = name
+    near = get_close_matches(label.casefold(), there, n=1, cutoff=_ALIKE)
+    found = there[near[0]] if near else elsewhere.get(label.casefold())
+    return found if found != text else None
 
 
-def _properties(session: Session, primary: str | None) -> list[str]:
+@lru_cache(maxsize=1)
+def _terms() -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Gives the terms of types, the terms of standard elements, and the DTMIs of these."""
+    types: set[str] = set()
+    terms: set[str] = set()
+    elements: set[str] = set()
+    for table in metamodel().tables():
+        types |= {term for term in table.terms if term[:1].isupper()}
+        terms |= {term for term, uri in table.terms.items() if uri in table.owners}
+        elements |= table.owners.keys()
+    return tuple(sorted(types)), tuple(sorted(terms)), tuple(sorted(elements))
+
+
+def _types(_: Session, __: str | None) -> Iterable[str]:
+    return _terms()[0]
+
+
+def _instances(_: Session, __: str | None) -> Iterable[str]:
+    return _terms()[1]
+
+
+def _standard(_: Session, __: str | None) -> Iterable[str]:
+    return _terms()[2]
+
+
+def _contexts(session: Session, _: str | None) -> Iterable[str]:
+    return session.metamodel.contexts
+
+
+def _defined(session: Session, _: str | None) -> Iterable[str]:
+    return [name for name in session.records if ":_" not in name]
+
+
+def _properties(session: Session, primary: str | None) -> Iterable[str]:
     """Gives the properties that an element may have."""
     record = session.records.get(primary or "")
     if record is None:
-        return []
+        return ()
     found = list(record.rule.by_name)
     for kind in record.types:
         for rule in session.metamodel.lineage(kind):
@@ -113,6 +164,15 @@ def _properties(session: Session, primary: str | None) -> list[str]:
     return found
 
 
-def _instances(session: Session) -> list[str]:
-    """Gives the terms of standard elements, such as schemas and units."""
-    return sorted({term for t in session.metamodel.tables() for uri, term in t.names.items() if uri in t.owners})
+_SOURCES: Final[Mapping[str, tuple[str, Callable[[Session, str | None], Iterable[str]]]]] = {
+    **dict.fromkeys(("badType", "typeUndefinedTerm", "typeIrrelevantDtmiOrTerm", "typeInvalidDtmi"), ("value", _types)),
+    **dict.fromkeys(
+        ("propertyUndefinedTerm", "propertyIrrelevantDtmiOrTerm", "noTypeThatAllows", "inferredTypeDoesNotAllow"),
+        ("property", _properties),
+    ),
+    "badDtmiOrTerm": ("value", _instances),
+    "undefinedReservedId": ("secondary", _standard),
+    "unresolvableContextSpecifier": ("value", _contexts),
+    "MT004": ("value", _defined),
+}
+"""Rules that have a hint: the field that is misspelt, and the names that it may stand for."""

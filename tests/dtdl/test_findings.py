@@ -101,6 +101,13 @@ def test_all_mistakes_are_found_in_one_run() -> None:
     assert "Did you mean double?" in found[3].cause
 
 
+def test_a_misspelt_class_is_suggested_even_where_undefined_types_are_allowed() -> None:
+    content = {"@type": "Propperty", "name": "b", "schema": "double"}
+    (found,) = check(HEAD | {"@context": "dtmi:dtdl:context;2", "contents": [content]})
+    assert rules([found]) == ["badType"]
+    assert "Did you mean Property?" in found.cause
+
+
 def test_a_mistake_in_one_document_does_not_hide_those_in_another() -> None:
     bad = HEAD | {"comment": 5}
     found = dtdl.check([json.dumps(bad), "{", json.dumps(bad | {"@id": "dtmi:a:Y;1"})])
