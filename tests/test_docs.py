@@ -19,7 +19,7 @@ import pytest
 from interop.cli import command as root
 from tests.e2e.harness import ROOT, Megatwin, megatwin, wait_until
 
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*/README.md")])
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*/README.md")])
 ADDRESS = "http://127.0.0.1:8080"
 ROOM = {
     "@context": ["dtmi:dtdl:context;4", "dtmi:dtdl:extension:quantitativeTypes;2"],
