@@ -15,6 +15,7 @@ from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from benchmark_page import benchmark_page
+from cli_page import cli_page
 
 from interop.config.jsonschema import diagnostic_schema, file_schema
 from interop.event_schema import event_schema
@@ -34,6 +35,7 @@ GENERATED: Final[Mapping[str, Callable[[], str]]] = {
     "schemas/event.schema.json": lambda: _json(event_schema()),
     "schemas/service.schema.json": lambda: _json(service_schema()),
     "docs/benchmarks.md": benchmark_page,
+    "docs/cli.md": cli_page,
     "docs/rules.md": lambda: to_markdown(find_rules()),
 }
 """Path in the repository → what gives its text."""

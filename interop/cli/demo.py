@@ -58,9 +58,9 @@ def command(example: str, for_s: float | None, form: str, folder: Path | None, o
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="megatwin-demo-")))
         shutil.copytree(origin, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".megatwin"))
-        found = [stack.enter_context(_process(plant, folder)) for plant in _plants(folder)]
+        plants = [stack.enter_context(_running(plant, folder)) for plant in _plants(folder)]
         preload()
-        settings = [ready(folder) for ready in found]
+        settings = [plant.setting() for plant in plants]
         settings += [f"serve.{name}=127.0.0.1:{_port(port)}" for name, port in (("http", 8080), ("opcua", 4850))]
         return run(Foreground(file=folder / "megatwin.yaml", overrides=(*settings, *overrides), for_s=for_s, form=form))
 
@@ -87,34 +87,41 @@ def _port(wanted: int) -> int:
     return wanted
 
 
-@contextmanager
-def _process(plant: Plant, folder: Path) -> Iterator[_Ready]:
-    command_line = [sys.executable, plant.run, "--port", str(_port(plant.port)), *plant.arguments]
-    with subprocess.Popen(  # noqa: S603 - a file that ships with us
-        command_line, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as process:  # fmt: skip
-        try:
-            yield _Ready(plant, process)
-        finally:
-            process.terminate()
-            try:
-                process.wait(_STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
+class _Process:
+    """A plant in a process of its own, and the one JSON line that it prints when it serves."""
 
+    def __init__(self, plant: Plant, folder: Path) -> None:
+        self._plant, self._folder = plant, folder
+        self._start(_port(plant.port))
 
-class _Ready:
-    """Waits for the one JSON line that a plant prints when it serves; gives the setting that binds it."""
-
-    def __init__(self, plant: Plant, process: subprocess.Popen[bytes]) -> None:
-        self._plant = plant
+    def _start(self, port: int) -> None:
         self._line = b""
-        self._read_it = threading.Event()
-        threading.Thread(target=self._read, args=(process,), daemon=True).start()
+        self._has_told = threading.Event()
+        self._process = subprocess.Popen(  # noqa: S603 - a file that ships with us
+            [sys.executable, self._plant.run, "--port", str(port), *self._plant.arguments],
+            cwd=self._folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        threading.Thread(target=self._read, args=(self._process, self._has_told), daemon=True).start()
 
-    def __call__(self, folder: Path) -> str:
-        self._read_it.wait(_READY_S)
+    def _read(self, process: subprocess.Popen[bytes], told: threading.Event) -> None:
+        assert process.stdout is not None
+        with process.stdout:
+            self._line = process.stdout.readline()
+            told.set()
+            for _ in process.stdout:  # a full pipe would stop the plant
+                pass
+
+    def setting(self) -> str:
+        """Waits until it serves; gives the setting that binds it.
+
+        Raises:
+            NotReady: It does not serve within 20 seconds.
+        """
+        if self._has_told.wait(_READY_S) and not self._line:
+            self.stop()  # it ended: most likely its port was taken between our look and its start
+            self._start(0)
+            self._has_told.wait(_READY_S)
         if not self._line:
             raise NotReady(
                 f"the plant {self._plant.run} did not start within {_READY_S:g} s",
@@ -126,13 +133,26 @@ class _Ready:
             from interop.opcua.security import Store  # noqa: PLC0415 - only for a plant that has a certificate
 
             # What an operator does once with: megatwin opcua trust add
-            store = Store(folder / ".megatwin" / "sources" / self._plant.source)
-            store.trust(folder / said["certificate"])
+            store = Store(self._folder / ".megatwin" / "sources" / self._plant.source)
+            store.trust(self._folder / said["certificate"])
         return f"sources.{self._plant.source}.{self._plant.key}={said['url']}"
 
-    def _read(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdout is not None
-        self._line = process.stdout.readline()
-        self._read_it.set()
-        for _ in process.stdout:  # a full pipe would stop the plant
-            pass
+    def stop(self) -> None:
+        """Ends it, by force if it does not end by itself."""
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+
+@contextmanager
+def _running(plant: Plant, folder: Path) -> Iterator[_Process]:
+    process = _Process(plant, folder)
+    try:
+        yield process
+    finally:
+        process.stop()

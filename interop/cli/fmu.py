@@ -37,7 +37,9 @@ def build(source: Path, out: Path | None) -> None:
 
 @command.command()
 @click.argument("fmu", metavar="X.fmu|library:NAME")
-@click.option("--format", "how", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format", "how", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print."
+)
 def info(fmu: str, how: str) -> None:
     """Show what an FMU says of itself; nothing of it is executed."""
     from fmu.binaries import platforms_of  # noqa: PLC0415 - only when it is used
@@ -60,8 +62,9 @@ def info(fmu: str, how: str) -> None:
 @command.command()
 @click.argument("paths", nargs=-1, required=True, metavar="X.fmu...")
 @click.option(
-    "--format", "how", type=click.Choice(["text", "concise", "json", "sarif", "github", "junit"]), default="text"
-)
+    "--format", "how", type=click.Choice(["text", "concise", "json", "sarif", "github", "junit"]), default="text",
+    show_default=True, help="How to print.",
+)  # fmt: skip
 @click.option("--strict", is_flag=True, help="Warnings count as findings.")
 @click.pass_context
 def validate(ctx: click.Context, paths: tuple[str, ...], how: str, *, strict: bool) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from interop.cli import demo
 from interop.values import parse_time
 from tests.e2e.harness import ROOT, Megatwin, children_of, environment, megatwin, wait_until
 
@@ -119,6 +120,20 @@ def test_the_demo_takes_other_ports_where_its_own_are_taken(tmp_path: Path) -> N
         assert running.opcua
         assert not [port for port in PORTS if f":{port}" in said]
         assert running.stop() == 130
+
+
+def test_a_plant_whose_port_is_taken_while_it_starts_gets_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "_port", lambda wanted: wanted)  # as if it had been free when it was looked at
+    with socket.create_server(("127.0.0.1", 0)) as blocker:
+        taken = blocker.getsockname()[1]
+        script = ROOT / "examples" / "two-vendors" / "plant" / "borealis.py"
+        with demo._running(demo.Plant("borealis", "opcua", str(script), (), taken), tmp_path) as plant:
+            setting = plant.setting()
+    assert setting.startswith("sources.borealis.opcua=opc.tcp://127.0.0.1:")
+    assert not setting.endswith(f":{taken}")
+    assert setting.split("=")[1] in capsys.readouterr().err
 
 
 def test_an_unknown_example_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
