@@ -292,10 +292,17 @@ async def test_a_model_that_the_file_drops_is_removed_only_with_apply_and_never_
 async def test_a_request_without_an_outcome_is_expired_at_the_next_start_and_never_sent_again(
     tmp_path: Path, kind: Any
 ) -> None:
-    async with bench(tmp_path):
-        pass
-    body: dict[str, Any] = {"phase": "requested", "request": "r-1"}
-    body |= {"points": {"p1/goal": 21.5}} if kind == "write" else {"point": "p1/reset", "argument": 4}
+    async def ask(runtime: Runtime, caller: Caller) -> Any:
+        if kind == "write":
+            return await runtime.patch_twin("p1", REPLACE_GOAL, caller)
+        return await runtime.call(Point("p1", ("reset",)), 4, caller)
+
+    async with bench(tmp_path) as runtime:
+        plant(runtime, "east").methods["R"] = lambda depth: depth
+        await ask(runtime, Caller("client:test", "r-0"))
+        (like, *_) = [event for event in await runtime.events(0, 10_000) if event.kind == kind]
+    assert like.body["phase"] == "requested"
+    body = {**like.body, "request": "r-1"}
     ledger = await SqliteLedger.open(tmp_path / ".megatwin")
     (requested,) = await ledger.append([Draft(kind=kind, twin="p1", actor="client:test", body=body)])
     await ledger.close()
@@ -310,13 +317,8 @@ async def test_a_request_without_an_outcome_is_expired_at_the_next_start_and_nev
             assert "outcome unknown" in ended[0].body["detail"]
             await until(lambda runtime=runtime: cell(runtime, "p1/goal").status == "Good")  # it was read again
             assert value(runtime, "p1/goal") == 20.0
-            again = (
-                runtime.patch_twin("p1", REPLACE_GOAL, caller)
-                if kind == "write"
-                else runtime.call(Point("p1", ("reset",)), 4, caller)
-            )
             with pytest.raises(Expired, match="outcome unknown"):
-                await again
+                await ask(runtime, caller)
             assert plant(runtime, "east").values["G"].value == 20.0
             assert not called
 
