@@ -301,9 +301,11 @@ class Block:
             )
         self._verb = verb + owner.suffixes[type_]
         self._call = owner.prefix + self._verb
-        self._function = owner.function(self._verb)
+        typed = owner.function(self._verb)
+        # its arguments get their types once, here, and not in every call
+        self._function = typed.bare
         # component, references, their count, for binaries sizes, then the values
-        pointer = self._function.argtypes[_VALUES + (type_ == "Binary")]
+        pointer = typed.argtypes[_VALUES + (type_ == "Binary")]
         self.element: Any = pointer._type_
         references = (ctypes.c_uint32 * len(members))(*(variable.value_reference for _, variable in members))
         count = sum(self._sizes)
