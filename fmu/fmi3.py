@@ -4,62 +4,37 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
-from fmu.description import Type, Variable
+from fmpy.fmi3 import FMU3Slave
+
+from fmu.description import FLOATS, INTEGERS, Type, Variable
 from fmu.instance import WARNING, Block, Instance, Members, Values
-
-_LOGGER: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p)
 
 
 class CoSimulation3(Instance):
     """FMI 3.0, 4: co-simulation."""
 
+    kind = FMU3Slave
     prefix = "fmi3"
-    c_types: ClassVar[Mapping[str, tuple[str, Any]]] = {
-        "Float64": ("Float64", ctypes.c_double),
-        "Float32": ("Float32", ctypes.c_float),
-        "Int8": ("Int8", ctypes.c_int8),
-        "UInt8": ("UInt8", ctypes.c_uint8),
-        "Int16": ("Int16", ctypes.c_int16),
-        "UInt16": ("UInt16", ctypes.c_uint16),
-        "Int32": ("Int32", ctypes.c_int32),
-        "UInt32": ("UInt32", ctypes.c_uint32),
-        "Int64": ("Int64", ctypes.c_int64),
-        "UInt64": ("UInt64", ctypes.c_uint64),
-        "Enumeration": ("Int64", ctypes.c_int64),
-        "Boolean": ("Boolean", ctypes.c_bool),
-        "String": ("String", ctypes.c_char_p),
-        "Binary": ("Binary", ctypes.c_void_p),
+    instantiate = "InstantiateCoSimulation"
+    suffixes: ClassVar[Mapping[str, str]] = {
+        **{name: name for name in (*FLOATS, *INTEGERS, "Boolean", "String", "Binary")},
+        "Enumeration": "Int64",
     }
 
-    def _instantiate(self) -> int | None:
-        logger = _LOGGER(self._log)
-        self._kept.append(logger)
-        create = self.function("InstantiateCoSimulation")
-        create.restype = ctypes.c_void_p
-        create.argtypes = (
-            [ctypes.c_char_p] * 3 + [ctypes.c_bool] * 4 + [ctypes.c_void_p, ctypes.c_size_t]
-            + [ctypes.c_void_p, _LOGGER, ctypes.c_void_p]
-        )  # fmt: skip
-        resources = self._folder / "resources"
-        path = f"{resources.resolve()}/".encode() if resources.is_dir() else None
-        self.note.call("fmi3InstantiateCoSimulation", 0.0)
-        found: int | None = create(
-            self.name.encode(), self.description.token.encode(), path, False, False, False, False, None, 0, None,
-            logger, None,
-        )  # fmt: skip
-        return found
+    def _options(self) -> Mapping[str, Any]:
+        return {"logMessage": self._log}
 
     def _initialize(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
         self._call(
             "EnterInitializationMode",
             self.component,
-            ctypes.c_bool(tolerance is not None),
-            ctypes.c_double(tolerance or 0.0),
-            ctypes.c_double(start_s),
-            ctypes.c_bool(stop_s is not None),
-            ctypes.c_double(stop_s or 0.0),
+            tolerance is not None,
+            tolerance or 0.0,
+            start_s,
+            stop_s is not None,
+            stop_s or 0.0,
         )
         self._call("ExitInitializationMode", self.component)
 
@@ -76,10 +51,6 @@ class CoSimulation3(Instance):
 
     def _prepare_step(self) -> Callable[[float, float], None]:
         function = self.function("DoStep")
-        function.argtypes = [
-            ctypes.c_void_p, ctypes.c_double, ctypes.c_double, ctypes.c_bool, *[ctypes.POINTER(ctypes.c_bool)] * 3,
-            ctypes.POINTER(ctypes.c_double),
-        ]  # fmt: skip
         component = self.component
         event, ended, early, reached = ctypes.c_bool(), ctypes.c_bool(), ctypes.c_bool(), ctypes.c_double()
         results = tuple(ctypes.byref(place) for place in (event, ended, early, reached))
@@ -96,7 +67,7 @@ class CoSimulation3(Instance):
 
     def _log(self, environment: int, status: int, category: bytes, message: bytes) -> None:
         del environment, category
-        self._logged(status, (message or b"").decode("utf-8", "replace"))
+        self.logged(status, (message or b"").decode("utf-8", "replace"))
 
 
 class _BinaryBlock(Block):
@@ -123,6 +94,6 @@ class _BinaryBlock(Block):
             if not isinstance(value, bytes):
                 raise self.refused(self.names[k], value, "its type is Binary")
             kept.append(ctypes.create_string_buffer(value, max(len(value), 1)))
-            self.buffer[k] = ctypes.addressof(kept[-1])
+            self.buffer[k] = ctypes.cast(kept[-1], self.element)
             self._lengths[k] = len(value)
         self.exchange()

@@ -1,4 +1,4 @@
-"""One instance of an FMU in this process: prepared calls for FMI 2.0 and 3.0 co-simulation.
+"""One instance of an FMU in this process: prepared calls of the functions that FMPy loaded and typed.
 
 Native code of others runs in here, so it belongs into a worker process (`fmu.worker`). Every call is noted before it
 is made, so that the note outlives a crash.
@@ -21,6 +21,7 @@ from fmu.note import Note
 OK, WARNING, DISCARD, ERROR, FATAL = range(5)
 _STATUS: Final = ("OK", "Warning", "Discard", "Error", "Fatal", "Pending")
 _KEPT_MESSAGES: Final = 20
+_VALUES: Final = 3
 
 Values = list[Any]
 Getter = Callable[[], Values]
@@ -46,10 +47,14 @@ class Instance(ABC):
         ended: Whether the FMU asked to end the simulation.
     """
 
+    kind: ClassVar[type]
+    """FMPy's class."""
     prefix: str
+    instantiate: ClassVar[str] = "Instantiate"
     terminate: ClassVar[str] = "Terminate"
     free: ClassVar[str] = "FreeInstance"
-    c_types: ClassVar[Mapping[str, tuple[str, Any]]]
+    suffixes: ClassVar[Mapping[str, str]]
+    """How the get and set functions of a type end."""
 
     def __init__(self, folder: Path, description: Description, name: str, note: Note) -> None:
         self.description = description
@@ -66,26 +71,22 @@ class Instance(ABC):
             )
         self.interface: Interface = interface
         self.note = note
-        self._folder = folder
         self._alive = False
-        self._kept: list[Any] = []
         path = find_binary(folder, description, interface)
+        from fmu.slave import Slave  # noqa: PLC0415 - FMPy is imported where an FMU is loaded only
+
         note.call("dlopen", 0.0)
-        try:
-            self._library = ctypes.CDLL(str(path))
-        except OSError as error:
-            raise FmuError(
-                f"{description.file}: its binary cannot be loaded: {error}",
-                action="Install the libraries that it names, or export the FMU again.",
-            ) from error
-        address = self._instantiate()
-        self.component = ctypes.c_void_p(address) if address else None
-        if self.component is None:
-            raise self._failure("Instantiate", "gave no instance")
+        self._slave = Slave(self.kind, description=description, interface=interface, binary=path, name=name)
+        self.function(self.instantiate)
+        note.call(self.prefix + self.instantiate, 0.0)
+        self.component: ctypes.c_void_p | None = self._slave.instantiate(
+            lambda: self._failure(self.instantiate, "gave no instance"), **self._options()
+        )
         self._alive = True
 
     @abstractmethod
-    def _instantiate(self) -> int | None: ...
+    def _options(self) -> Mapping[str, Any]:
+        """What FMPy's ``instantiate`` is given."""
 
     @abstractmethod
     def _initialize(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None: ...
@@ -188,14 +189,14 @@ class Instance(ABC):
         """Terminates and frees the instance; does nothing the second time."""
         if self.component is None:
             return
-        component, self.component = self.component, None
+        self.component = None
         if self._alive:
             self.note.call(self.prefix + self.terminate, self.time_s)
-            self.function(self.terminate)(component)
+            # after Fatal nothing is allowed
+            if self._slave.terminate() == FATAL:
+                return
         self.note.call(self.prefix + self.free, self.time_s)
-        free = self.function(self.free)
-        free.restype = None
-        free(component)
+        self._slave.free()
 
     def variable(self, name: str) -> Variable:
         """The variable of a name.
@@ -240,7 +241,7 @@ class Instance(ABC):
             FmuError: The binary lacks it.
         """
         try:
-            return self._library[self.prefix + name]
+            return self._slave.function(self.prefix + name)
         except AttributeError as error:
             raise FmuError(
                 f"{self.description.file}: its binary lacks the function {self.prefix}{name}",
@@ -277,7 +278,8 @@ class Instance(ABC):
             action="Look at its inputs and parameters; the FMU's author can say what it means.",
         )
 
-    def _logged(self, status: int, message: str) -> None:
+    def logged(self, status: int, message: str) -> None:
+        """Keeps a message of the FMU, unless all is well."""
         if status > OK and message not in self.messages:
             self.messages.append(message.strip())
 
@@ -292,23 +294,29 @@ class Block:
         self._sizes = [owner.size(variable) for _, variable in members]
         self._arrays = any(variable.dimensions for _, variable in members)
         self.names = [variable.name for _, variable in members]
-        if type_ not in owner.c_types:
+        if type_ not in owner.suffixes:
             raise FmuError(
                 f"{owner.description.file}: {self.names[0]!r} is of type {type_}, which cannot be exchanged yet",
                 action="Leave it out.",
             )
-        suffix, c_type = owner.c_types[type_]
-        self._call = f"{owner.prefix}{verb}{suffix}"
-        count = sum(self._sizes)
+        self._verb = verb + owner.suffixes[type_]
+        self._call = owner.prefix + self._verb
+        typed = owner.function(self._verb)
+        # its arguments get their types once, here, and not in every call
+        self._function = typed.bare
+        # component, references, their count, for binaries sizes, then the values
+        pointer = typed.argtypes[_VALUES + (type_ == "Binary")]
+        self.element: Any = pointer._type_
         references = (ctypes.c_uint32 * len(members))(*(variable.value_reference for _, variable in members))
-        self.buffer = (c_type * count)()
-        self._function = owner.function(verb + suffix)
+        count = sum(self._sizes)
+        # a char is a byte string for ctypes; a boolean of FMI 1.0 is meant
+        held = ctypes.c_int8 if self.element is ctypes.c_char else self.element
+        self.buffer: Any = (held * count)()
         self.arguments: tuple[Any, ...] = (
-            owner.component, references, ctypes.c_size_t(len(members)), self.buffer,
+            owner.component, references, ctypes.c_size_t(len(members)), ctypes.cast(self.buffer, pointer),
         )  # fmt: skip
         if owner.description.major >= FMI_3:
             self.arguments += (ctypes.c_size_t(count),)
-        self._verb = verb + suffix
 
     def exchange(self) -> None:
         """Makes the call."""

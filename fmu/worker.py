@@ -492,16 +492,23 @@ def serve(requests: int, answers: int, life: int, note: int) -> None:
             system.close()
             break
         try:
-            result = getattr(system, request[0])(*request[1:])
-        except MegatwinError as error:
-            sink.send((
-                "error", type(error).__name__, error.message, error.action, getattr(error, "instance", ""),
-                getattr(error, "call", ""), getattr(error, "time_s", 0.0),
-            ))  # fmt: skip
-        else:
-            sink.send(("ok", result, system.ended))
+            sink.send(_answer(system, request))
+        except BrokenPipeError:
+            leaving.join(_GRACE_S)
+            break
     # an FMU's own clean-up at the end of a process is not waited for
     os._exit(0)
+
+
+def _answer(system: _System, request: tuple[Any, ...]) -> tuple[Any, ...]:
+    try:
+        result = getattr(system, request[0])(*request[1:])
+    except MegatwinError as error:
+        return (
+            "error", type(error).__name__, error.message, error.action, getattr(error, "instance", ""),
+            getattr(error, "call", ""), getattr(error, "time_s", 0.0),
+        )  # fmt: skip
+    return ("ok", result, system.ended)
 
 
 def _leave_with_parent(life: int, folder: Path) -> None:

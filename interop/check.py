@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 from dtdl.diagnostic import Diagnostic, Location
 from dtdl.errors import ArchiveUnsafe, DescriptionInvalid, InputUnreadable, LimitExceeded
 from dtdl.parser import check as check_dtdl
+from fmu import opinion
 from fmu.description import read_description
 from interop.config.findings import Findings
 from interop.config.resolve import read_project
@@ -48,7 +49,7 @@ class Checked:
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
 
-def check(paths: Sequence[str | os.PathLike[str]], *, strict: bool = False) -> Checked:
+def check(paths: Sequence[str | os.PathLike[str]], *, strict: bool = False, second_opinion: bool = False) -> Checked:
     """Checks files and all files in folders.
 
     The DTDL that a configuration names is checked with it; all other DTDL is checked as one set.
@@ -56,6 +57,7 @@ def check(paths: Sequence[str | os.PathLike[str]], *, strict: bool = False) -> C
     Args:
         paths: Files and folders.
         strict: Refuse undefined extensions in DTDL.
+        second_opinion: Ask another importer about FMUs that have no error.
 
     Raises:
         InputUnreadable: A path is missing or may not be read, is of no kind that is checked, or a folder holds
@@ -75,7 +77,7 @@ def check(paths: Sequence[str | os.PathLike[str]], *, strict: bool = False) -> C
         findings.extend(check_dtdl(loose, allow_undefined="never" if strict else "default"))
     for file in chosen["fmu"].values():
         checked.files.append(str(file))
-        findings.extend(_check_fmu(file))
+        findings.extend(_check_fmu(file, second_opinion=second_opinion))
     checked.diagnostics = findings.ordered()
     return checked
 
@@ -143,11 +145,13 @@ def _check_configurations(files: Iterable[Path], checked: Checked, findings: Fin
     return named
 
 
-def _check_fmu(file: Path) -> list[Diagnostic]:
+def _check_fmu(file: Path, *, second_opinion: bool) -> list[Diagnostic]:
     try:
-        return list(read_description(file).warnings)
+        description = read_description(file)
+        asked = opinion.second_opinion(file, description) if second_opinion else []
     except DescriptionInvalid as error:
         return list(error.diagnostics)
     except (ArchiveUnsafe, LimitExceeded) as error:
         where = Location(str(file))
         return [Diagnostic(rule="MT201", location=where, cause=error.message, action=error.action)]
+    return [*description.warnings, *asked]

@@ -55,6 +55,10 @@ _FMU: Final = (
     Rule("MT230", "The step is not the one that the FMU announces.",
          "The FMU says that it runs with a fixed step; another one may be refused when it runs.",
          "Write the step that the FMU announces.", Severity.WARNING),
+    Rule("MT231", "FMPy finds something in an FMU.",
+         "megatwin fmu validate asks FMPy, another importer, as well: about the XML schema, names, start values, units "
+         "and the model structure. We can run the FMU; another tool may refuse it.",
+         "Correct the file, or ask its author.", Severity.WARNING),
     *(
         Rule(identity, summary, _FMI + more, _EXPORT)
         for identity, summary, more in (

@@ -21,11 +21,36 @@ def command(paths: tuple[str, ...], how: str, *, strict: bool, select: tuple[str
 
     Exit code 0: nothing was found. 1: findings. 2: a path is missing or cannot be read.
     """
+    return run(paths, how, strict=strict, select=select, ignore=ignore)
+
+
+def run(
+    paths: tuple[str, ...],
+    how: str,
+    *,
+    strict: bool,
+    select: tuple[str, ...] = (),
+    ignore: tuple[str, ...] = (),
+    second_opinion: bool = False,
+) -> int:
+    """Checks and prints.
+
+    Args:
+        paths: Files and folders.
+        how: One of FORMATS.
+        strict: Whether warnings count.
+        select: Beginnings of rules that are shown; all when empty.
+        ignore: Beginnings of rules that are not shown.
+        second_opinion: See `interop.check.check`.
+
+    Returns:
+        The exit code.
+    """
     from dtdl.diagnostic import Severity  # noqa: PLC0415 - pydantic and the compiler are needed only here
     from interop.check import check  # noqa: PLC0415
     from interop.cli.render import render, summary  # noqa: PLC0415
 
-    checked = check(paths, strict=strict)
+    checked = check(paths, strict=strict, second_opinion=second_opinion)
     found = [
         item
         for item in checked.diagnostics

@@ -66,13 +66,11 @@ def info(fmu: str, how: str) -> None:
     show_default=True, help="How to print.",
 )  # fmt: skip
 @click.option("--strict", is_flag=True, help="Warnings count as findings.")
-@click.pass_context
-def validate(ctx: click.Context, paths: tuple[str, ...], how: str, *, strict: bool) -> int:
-    """Check FMUs, as `megatwin check` does; exit code 1: findings."""
-    from interop.cli.check import command as check  # noqa: PLC0415 - only when it is used
+def validate(paths: tuple[str, ...], how: str, *, strict: bool) -> int:
+    """Check FMUs as `megatwin check` does, and ask FMPy as well; exit code 1: findings."""
+    from interop.cli.check import run as check  # noqa: PLC0415 - only when it is used
 
-    code: int = ctx.invoke(check, paths=paths, how=how, strict=strict, select=(), ignore=())
-    return code
+    return check(paths, how, strict=strict, second_opinion=True)
 
 
 @command.command()
