@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from dtdl.compiler.findings import RULES as VALUES
 from dtdl.diagnostic import Severity
-from dtdl.rules.words import WORDS
+from dtdl.rules.words import OWN, WORDS
 from interop.config.rules import RULES, Rule
+from interop.validate.rules import RULES as DATA
 
 PREFIX: Final = "dtmi:dtdl:parsingError:"
 """How the published ids of DTDL's rules begin."""
@@ -16,14 +18,19 @@ PREFIX: Final = "dtmi:dtdl:parsingError:"
 _FMI: Final = "The file is not what the FMI standard says that a modelDescription.xml is, so it cannot be relied on. "
 _EXPORT: Final = "Export the FMU again with a tool that follows FMI 2.0 or 3.0, or correct the file."
 
-_DEFINITIONS: Final = (
-    Rule("MT001", "The file is not JSON.", "DTDL is JSON-LD; the reader could not go on from this place.",
+_ADVICE: Final = "The language allows it, and its specification advises against it."
+_UNDEFINED: Final = "Nothing can be compiled from a definition that refers to what is not there."
+_SEVERITIES: Final = {"MT004": Severity.ERROR, "MT016": Severity.INFO}
+"""How bad our own rules of definitions are; all others advise."""
+
+_TEXTS: Final = (
+    Rule("MT001", "The file is not JSON.", "The reader could not go on from this place.",
          "Correct the syntax here, or just before."),
     Rule("MT002", "The file is not Unicode text.", "JSON is UTF-8, and every character of a string is a whole one.",
          "Save the file as UTF-8."),
     Rule("MT003", "The nesting is too deep.",
          "Depth is bounded, so that a file cannot exhaust the process that reads it.",
-         "Give nested elements an @id and refer to them."),
+         "In definitions give nested elements an @id and refer to them; write data flatter."),
 )  # fmt: skip
 
 _FMU: Final = (
@@ -97,14 +104,35 @@ _OPCUA: Final = (
 )  # fmt: skip
 
 
+def find_tables() -> Mapping[str, Sequence[Rule]]:
+    """Gives the rules by the part of megatwin that finds them; an id is in one table only."""
+    return {
+        "texts": _TEXTS,
+        "advice on definitions": tuple(_advice()),
+        "configurations": tuple(RULES.values()),
+        "FMUs": _FMU,
+        "values": tuple(Rule(identity, *words) for identity, words in VALUES.items()),
+        "data": tuple(DATA.values()),
+        "OPC UA": _OPCUA,
+        "definitions": tuple(_of_dtdl()),
+    }
+
+
 def find_rules() -> Mapping[str, Rule]:
     """Gives all rules by id: our own in order, then those of DTDL by their published id."""
-    own = {rule.id: rule for rule in (*_DEFINITIONS, *RULES.values(), *_FMU, *_OPCUA)}
-    return dict(sorted(own.items())) | {rule.id: rule for rule in _of_dtdl()}
+    known = {rule.id: rule for table in find_tables().values() for rule in table}
+    return dict(sorted(known.items(), key=lambda pair: (pair[0].startswith(PREFIX), pair[0])))
+
+
+def _advice() -> Iterable[Rule]:
+    for identity, (cause, action) in OWN.items():
+        severity = _SEVERITIES.get(identity, Severity.WARNING)
+        why = _UNDEFINED if severity is Severity.ERROR else _ADVICE
+        yield Rule(identity, _without_braces(cause), why, _without_braces(action), severity)
 
 
 def _of_dtdl() -> Iterable[Rule]:
-    for name, (cause, action) in sorted(WORDS.items()):
+    for name, (cause, action) in WORDS.items():
         yield Rule(
             PREFIX + name,
             _without_braces(cause),

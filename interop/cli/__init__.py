@@ -14,6 +14,7 @@ from dtdl.errors import MegatwinError
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "init": ("interop.cli.init", "Make a project: models, megatwin.yaml, a mock plant."),
     "check": ("interop.cli.check", "Check files of every kind; print findings with file, line and column."),
+    "validate": ("interop.cli.validate", "Check data against models or a JSON Schema."),
     "explain": ("interop.cli.explain", "Explain a rule."),
     "compile": ("interop.cli.compile", "Compile DTDL to typed Python."),
     "up": ("interop.cli.up", "Run what a megatwin.yaml describes, live."),
