@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 JOBS ?= auto
 FOR ?=
 
-.PHONY: demo test check format wheel docs clean
+.PHONY: demo test check conformance format wheel docs clean
 
 $(BIN)/.runtime: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -44,6 +44,10 @@ format: $(BIN)/.check
 
 docs: $(BIN)/.check
 	$(BIN)/mkdocs build --strict --site-dir build/site
+
+# The reference parser's cases: make conformance DTDL_CASES=<its folder test-cases>
+conformance: $(BIN)/.test
+	$(BIN)/python -m tests.conformance.table $(DTDL_CASES)
 
 wheel: $(BIN)/.test
 	$(BIN)/python -m build --wheel --no-isolation

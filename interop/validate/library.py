@@ -75,7 +75,7 @@ class Library:
         self._wrong = False
         self._identity = ""
         self._dialect = DEFAULT
-        self._registry: Registry[Any] = Registry(retrieve=self._retrieve)  # type: ignore[call-arg] - mypy does not see aliases of attrs
+        self._registry: Registry[Any] = Registry(retrieve=self._retrieve)  # type: ignore[call-arg]  # attrs' alias
         self._read_root(path)
 
     def validator(self) -> Validator | None:
