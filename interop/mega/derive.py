@@ -79,12 +79,13 @@ class Deriver:
         self._connections = connections
         self._nodes: list[_Node] = []
         self._followers: dict[Point, list[int]] = {}
+        self._targets: dict[str, dict[tuple[str, ...], str]] = {}
         self._composites = {plan.id: plan for plan in twins.values() if plan.parts}
 
     @property
-    def targets(self) -> Mapping[Point, str]:
-        """Every point that is derived → ``roll-up`` or ``connection``."""
-        return {node.target: node.kind for node in self._nodes}
+    def targets(self) -> Mapping[str, Mapping[tuple[str, ...], str]]:
+        """Twin → path of each value that is derived → ``roll-up`` or ``connection``."""
+        return self._targets
 
     def parts(self, view: View, twin: str) -> list[str]:
         """Ids of the parts of a composite, in order of relationship id; empty for any other twin."""
@@ -124,6 +125,9 @@ class Deriver:
                 [Diagnostic(rule="MT171", cause=f"values follow each other in a circle: {circle}",
                             action="Remove one of these roll-ups or connections.")]
             ) from error  # fmt: skip
+        self._targets = {}
+        for node in self._nodes:
+            self._targets.setdefault(node.target.twin, {})[node.target.path] = node.kind
         self._followers = {}
         for index, node in enumerate(self._nodes):
             for item in node.inputs:

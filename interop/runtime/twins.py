@@ -121,7 +121,7 @@ class Runtime:
         for link in self.links.values():
             if point in link.bindings and link.directions[point] != "out":
                 return link.absent(point)
-        if point in self.engine.deriver.targets:
+        if point.path in self.engine.deriver.targets.get(point.twin, {}):
             return BAD_WAITING, "what it follows has no value yet"
         return BAD_NO_DATA, "never set"
 
@@ -410,11 +410,8 @@ class Runtime:
         return await self.requests.write(self.links[links.pop()], written, caller, stamp, extra=drafts)
 
     def _owners_of(self, twin: str) -> dict[tuple[str, ...], Owner]:
-        owners = dict(self._owners.get(twin, {}))
-        for point, kind in self.engine.deriver.targets.items():
-            if point.twin == twin:
-                owners[point.path] = Owner(kind, "read")
-        return owners
+        derived = self.engine.deriver.targets.get(twin, {})
+        return self._owners.get(twin, {}) | {path: Owner(kind, "read") for path, kind in derived.items()}
 
     def _about(self, twin: str, above: frozenset[str]) -> About:
         state = self._twin(twin)
