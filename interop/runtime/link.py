@@ -32,6 +32,7 @@ _log = logging.getLogger("megatwin.link")
 _MAX_IN_FLIGHT = 16
 _REOPEN_S = (0.2, 0.5, 1.0, 2.0)
 _FULL_S = 0.1
+_MEND_S = 1.0
 
 
 @dataclass(slots=True)
@@ -71,6 +72,7 @@ class Link:
         self._current = current
         self._in_flight: set[asyncio.Future[Any]] = set()
         self._settled: set[Point] = set()
+        self._unrecorded = asyncio.Event()
         self._outbox: dict[Point, Value] = {}
         self._outbox_filled = asyncio.Event()
         self.up = asyncio.Event()
@@ -151,7 +153,6 @@ class Link:
             try:
                 async with self.plan.adapter(self.plan.source) as adapter:
                     self.adapter = adapter
-                    attempt = 0
                     await self._follow(adapter)
                 cause = "the source ended"
             except MegatwinError as error:
@@ -161,6 +162,8 @@ class Link:
                 cause = f"{type(error).__name__}: {error}"
             finally:
                 self.adapter = None
+            if self.up.is_set():
+                attempt = 0  # it worked; one that opens and fails at once is given longer and longer pauses
             try:
                 await self._went_down(LinkEvent(self.name, "down", utc_now(), cause=cause), state="failed")
             except MegatwinError:
@@ -171,15 +174,20 @@ class Link:
     async def _follow(self, adapter: Adapter) -> None:
         if not isinstance(adapter, Observes):
             raise InteropError(f"the adapter of {self.name} gives no values", action="Correct that adapter.")
-        feeding = asyncio.create_task(self._feed(adapter), name=f"inputs of {self.name}")
+        beside = [
+            asyncio.create_task(self._feed(adapter), name=f"inputs of {self.name}"),
+            asyncio.create_task(self._mend(adapter), name=f"unrecorded values of {self.name}"),
+        ]
         try:
             async for batch in adapter.observe(self.observed):
-                if feeding.done():
-                    feeding.result()
+                for task in beside:
+                    if task.done():
+                        task.result()
                 await self._take(adapter, batch)
         finally:
-            feeding.cancel()
-            await asyncio.gather(feeding, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
     async def _feed(self, adapter: Adapter) -> None:
         """Sends inputs of a behaviour as they change."""
@@ -263,7 +271,29 @@ class Link:
         self._in_flight.discard(future)
         if not future.cancelled() and (error := future.exception()):
             _log.error("readings of %s were not recorded: %s", self.name, error)
-            self.now.cause = f"readings were not recorded: {error}"
+            if self.now.state == "up":
+                self.now.cause = f"readings were not recorded: {error}"
+            self._unrecorded.set()
+
+    async def _mend(self, adapter: Adapter) -> None:
+        """After a commit that failed: says again how the link is, and reads every value anew, until it is recorded."""
+        while True:
+            await self._unrecorded.wait()
+            await asyncio.sleep(_MEND_S)
+            self._unrecorded.clear()
+            up = self.now.state == "up"
+            again = LinkEvent(self.name, "up" if up else "down", self.now.since, cause=self.now.cause)
+            reason = "" if up else f"{self.name}: {self.now.cause}"
+            await self._post(link_draft(again, self.actor, None if up else BAD_NO_COMMUNICATION, reason))
+            if not up:
+                continue
+            self.now.cause = ""
+            try:
+                samples = await adapter.read(self.observed)
+            except LinkDown as error:
+                _log.info("%s is read again later: %s", self.name, error)
+                continue
+            await self._send_readings([Reading(*pair) for pair in zip(self.observed, samples, strict=True)])
 
     async def _came_up(self, adapter: Adapter, event: LinkEvent) -> None:
         points = list(self.bindings)

@@ -253,6 +253,34 @@ async def test_a_source_waits_while_the_ledgers_queue_is_full_and_loses_no_link_
         await until(lambda: cell(runtime, "p1/power").status == "Good")
 
 
+@pytest.mark.parametrize("lost", ["link", "samples"])
+async def test_what_could_not_be_recorded_is_said_again_and_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    async with bench(tmp_path) as runtime:
+        link, submit, refused = runtime.links["east"], runtime.links["east"]._submit, 1
+
+        def full(drafts: Any) -> Any:
+            nonlocal refused
+            if refused and drafts[0].kind == lost:
+                refused -= 1
+                failed = asyncio.get_running_loop().create_future()
+                failed.set_exception(Overloaded("the disk is full"))
+                return failed
+            return submit(drafts)
+
+        monkeypatch.setattr(link, "_submit", full)
+        if lost == "link":
+            plant(runtime, "east").cut("the cable is out")
+            await until(lambda: cell(runtime, "p1/power").status == "BadNoCommunication")
+            assert "the cable is out" in cell(runtime, "p1/power").reason
+        else:
+            plant(runtime, "east").feed("P", 9000.0)
+            await until(lambda: value(runtime, "p1/power") == 9.0)
+            assert link.now.cause == ""
+        assert not refused
+
+
 async def test_too_many_requests_to_plants_are_refused_and_none_of_them_is_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
