@@ -41,6 +41,10 @@ class Slave:
 
     def __init__(self, kind: type, *, description: Description, interface: Interface, binary: Path, name: str) -> None:
         path = binary.resolve()
+        folder = path.parents[2]
+        # FMPy names it to the FMU whether it is there or not
+        (folder / "resources").mkdir(exist_ok=True)
+        self._name = name
 
         def unloadable(error: Exception) -> FmuError:
             return FmuError(
@@ -55,7 +59,7 @@ class Slave:
             self._fmpy: Any = known(
                 guid=description.token,
                 modelIdentifier=interface.model_identifier,
-                unzipDirectory=str(path.parents[2]),
+                unzipDirectory=str(folder),
                 instanceName=name,
                 libraryPath=str(path),
             )
@@ -104,6 +108,7 @@ class Slave:
     def free(self) -> None:
         """Frees the instance and unloads the binary; nothing may be called then."""
         self._fmpy.freeInstance()
+        _listeners.pop(self._name.encode(), None)
 
 
 class _Present:
@@ -134,7 +139,7 @@ def callbacks(kind: Any, name: str, log: Log) -> Any:
     """
     types = dict(kind._fields_)
     made = kind()
-    made.logger = types["logger"](_route)
+    made.logger = logger = types["logger"](_route)
     # native functions, and no Python in between
     made.allocateMemory = ctypes.cast(calloc, types["allocateMemory"])
     made.freeMemory = ctypes.cast(free, types["freeMemory"])
@@ -145,7 +150,8 @@ def callbacks(kind: Any, name: str, log: Log) -> Any:
         pass
     else:
         addLoggerProxy(ctypes.byref(made))
-    _kept.append(made)
+    # the native logger calls the newest of these, also for other instances
+    _kept.append(logger)
     _listeners[name.encode()] = log
     return made
 

@@ -368,7 +368,9 @@ class _Tail:
 
 def _environment() -> dict[str, str]:
     """What foreign code may see of our environment, which holds secrets."""
-    return {name: value for name, value in os.environ.items() if name in _SEEN or name.startswith("LC_")}
+    seen = {name: value for name, value in os.environ.items() if name in _SEEN or name.startswith("LC_")}
+    # FMPy imports NumPy, which would start a thread for each processor, and is not used
+    return {**seen, "OPENBLAS_NUM_THREADS": "1"}
 
 
 def _temporary_fd() -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from fmu.description import FILE_NAME, read_description
 from fmu.opinion import second_opinion
 from fmu.shipped import library_fmu, library_names
 from interop.cli import main
+
+ROOT = Path(__file__).parents[2]
 
 
 def with_file(fmu: Path, name: str, text: str, target: Path) -> Path:
@@ -79,3 +83,13 @@ def test_an_entity_in_the_build_description_is_not_shown_to_it(tmp_path: Path) -
 def test_a_build_description_that_it_refuses_is_a_finding(tmp_path: Path) -> None:
     fmu = with_file(library_fmu("RoomThermal"), "sources/buildDescription.xml", "<other/>", tmp_path / "other.fmu")
     assert [item.rule for item in second_opinion(fmu, read_description(fmu))] == ["MT231"]
+
+
+def test_check_does_not_import_fmpy() -> None:
+    code = (
+        "import sys; from interop.cli import main\n"
+        f"code = main(['check', {str(library_fmu('RoomThermal'))!r}])\n"
+        "print(code, 'fmpy' in sys.modules, 'lxml' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 False False"
