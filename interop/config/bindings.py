@@ -248,6 +248,16 @@ def overlap(one: Point, other: Point) -> bool:
     return one.twin == other.twin and _overlap(one.path, other.path)
 
 
+def check_pace(project: Project) -> None:
+    """With a plant attached, simulated time is real time (contract time)."""
+    plants = [name for name, draft in project.sources.items() if draft.adapter and draft.adapter.plant and draft.used]
+    for name, draft in project.sources.items():
+        factor = getattr(draft.settings, "factor", 1.0)
+        if plants and draft.adapter is not None and not draft.adapter.plant and factor != 1.0:
+            cause = f"{name!r} runs with the factor {factor:g} beside the plant {plants[0]!r}"
+            project.findings.add("MT134", project.document.at(("sources", name, "factor")), cause, value=f"{factor:g}")
+
+
 def check_adapters(project: Project) -> None:
     """Asks each adapter for its own findings, and which way each binding goes."""
     for draft in project.sources.values():

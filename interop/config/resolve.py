@@ -10,7 +10,7 @@ from typing import Any
 
 from dtdl.diagnostic import Diagnostic, Location
 from dtdl.errors import ConfigInvalid, InputUnreadable, ValueInvalid
-from interop.config.bindings import check_adapters, opened_with, read_bindings
+from interop.config.bindings import check_adapters, check_pace, opened_with, read_bindings
 from interop.config.document import Document, read_document, read_override
 from interop.config.findings import Findings
 from interop.config.models import check_twin_models, read_models
@@ -95,6 +95,7 @@ def read_project(
     read_connections(project)
     read_bindings(project)
     check_adapters(project)
+    check_pace(project)
     check_roll_ups(project)
     check_givers(project)
     check_circles(project)

@@ -110,6 +110,10 @@ _ALL: Final = (
     Rule("MT133", "A source is not used.",
          "No twin binds anything to this source, so it would be opened for nothing.",
          "Bind something to it, or remove it.", Severity.WARNING),
+    Rule("MT134", "A simulation beside a plant does not run in real time.",
+         "A plant lives at the pace of the clock. A simulation that is faster or slower has other times, and values of "
+         "both would be mixed.",
+         "Write factor: 1, or give the plant and the simulation a file each."),
     Rule("MT140", "The model has no such content.",
          "What is bound, computed or connected is a Property, Telemetry or Command of the twin's Interface, of one of "
          "its Components, or a member of an Object: tilt, motor/speed, position/x.",
