@@ -77,7 +77,8 @@ class Instance(ABC):
 
         note.call("dlopen", 0.0)
         self._slave = Slave(self.kind, description=description, interface=interface, binary=path, name=name)
-        self.function(self.instantiate)
+        for needed in (self.instantiate, self.terminate, self.free):
+            self.function(needed)
         note.call(self.prefix + self.instantiate, 0.0)
         self.component: ctypes.c_void_p | None = self._slave.instantiate(
             lambda: self._failure(self.instantiate, "gave no instance"), **self._options()
