@@ -213,13 +213,13 @@ class SqliteLedger(Ledger):
             if not future.done():
                 future.set_result(future.events)
 
-    def _failed(self, error: MegatwinError) -> None:
+    def _failed(self, error: MegatwinError, ended: bool) -> None:  # noqa: FBT001 - a callback of the writer
         """On the loop: nothing that waits was or will be stored."""
         self._epoch += 1
         self._next = self._size + 1
         self.discard()
         waiting, self._waiting, self._waiting_bytes = self._waiting, deque(), 0
-        if not self._writer.is_alive():
+        if ended:
             self._dead = error
         if self.on_reset is not None:
             self.on_reset(error)

@@ -38,12 +38,13 @@ class Writer(threading.Thread):
         store: The database; from ``start`` until it ends only this thread uses it.
         loop: Where the two callbacks run.
         committed: Called with how many batches became durable, how many events there are, and the root over them.
-        failed: Called with why a commit stored nothing; every batch of that epoch or an earlier one is void.
+        failed: Called with why a commit stored nothing, and whether the thread has ended; every batch of that epoch or
+            an earlier one is void.
     """
 
     def __init__(
         self, store: Store, loop: asyncio.AbstractEventLoop, committed: Callable[[int, int, bytes], None],
-        failed: Callable[[MegatwinError], None],
+        failed: Callable[[MegatwinError, bool], None],
     ) -> None:  # fmt: skip
         super().__init__(name="ledger-writer", daemon=True)
         self._store = store
@@ -80,6 +81,7 @@ class Writer(threading.Thread):
                 self._tell(
                     self._failed,
                     InteropError("the ledger's writer has stopped", action="Restart; what was acknowledged is safe."),
+                    True,
                 )
 
     def _take(self) -> list[Batch] | None:
@@ -96,7 +98,7 @@ class Writer(threading.Thread):
             self._store.commit([batch.entries for batch in batches])
         except (*_STORAGE, *_MALFORMED) as error:
             self._void = batches[-1].epoch
-            self._tell(self._failed, _typed(error))
+            self._tell(self._failed, _typed(error), False)
             return
         frontier = self._store.frontier
         self._tell(self._committed, len(batches), frontier.size, frontier.root())

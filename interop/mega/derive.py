@@ -271,11 +271,13 @@ def _quality(node: _Node, usable: int, problems: list[str], *, uncertain: bool) 
 
 
 def _time(old: Cell | None, times: list[datetime], *, changed: bool, now: datetime) -> datetime:
-    """The newest of the inputs; the moment itself when only the quality changed; never before the last one."""
+    """The newest of the inputs; the moment itself when only the quality changed.
+
+    Never before the last one, whatever the clocks of the inputs say.
+    """
     newest = max(times, default=now) if changed else now
-    if old is not None and old.source_time is not None and old.source == ROLL_UP:
-        return max(newest, old.source_time)
-    return newest
+    before = old.source_time if old is not None and old.source in {ROLL_UP, CONNECTION} else None
+    return newest if before is None else max(newest, before)
 
 
 def _combine(node: _Node, values: list[Value]) -> Value:

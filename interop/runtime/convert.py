@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dtdl.errors import UnitError, ValueInvalid
 from interop.mega.units import conversion
@@ -72,10 +72,23 @@ class Conversion:
             value = self.binding.type.check(value)
         except ValueInvalid as error:
             return Converted(sample._replace(status=BAD_TYPE_MISMATCH), error.diagnostics[0].cause)
-        skew = "" if sample.status.is_bad else self._skew(sample, now, behind_s)
-        if skew:
-            return Converted(sample._replace(value=value, status=UNCERTAIN_SUBNORMAL), skew)
-        return Converted(sample._replace(value=value))
+        return self._timed(sample._replace(value=value), now, behind_s)
+
+    def _timed(self, sample: Sample, now: datetime, behind_s: float) -> Converted:
+        """Doubts a sample whose source's clock is too far from ours."""
+        if sample.status.is_bad:
+            return Converted(sample)
+        ahead_s = (sample.source_time - now).total_seconds() if sample.source_time is not None else 0.0
+        if ahead_s > self.max_skew_s:
+            # Kept, that time would be newer than every true one until it comes, and keep them all away; what we can
+            # believe of it ends at max-skew from now.
+            latest = now + timedelta(seconds=self.max_skew_s)
+            reason = f"the source's clock is {ahead_s:.0f} s ahead: it said {sample.source_time}"
+            return Converted(sample._replace(status=UNCERTAIN_SUBNORMAL, source_time=latest), reason)
+        if behind_s > self.max_skew_s:
+            reason = f"the source's clock is {behind_s:.0f} s behind"
+            return Converted(sample._replace(status=UNCERTAIN_SUBNORMAL), reason)
+        return Converted(sample)
 
     def raw(self, value: Value) -> Value:
         """Gives the source's raw value for a value in the model's unit."""
@@ -92,13 +105,6 @@ class Conversion:
             step = abs(self._forward(1.0) - self._forward(0.0)) if self._forward and self.binding.scale != 1.0 else 0.0
             return math.isclose(asked, found, rel_tol=1e-6, abs_tol=max(0.501 * step, 1e-9))
         return asked == found
-
-    def _skew(self, sample: Sample, now: datetime, behind_s: float) -> str:
-        if sample.source_time is not None:
-            ahead_s = (sample.source_time - now).total_seconds()
-            if ahead_s > self.max_skew_s:
-                return f"the source's clock is {ahead_s:.0f} s ahead"
-        return f"the source's clock is {behind_s:.0f} s behind" if behind_s > self.max_skew_s else ""
 
     def _fit(self, number: float) -> float | int:
         """An integer stays one through a conversion, whose last digit is not exact: 0.57 x 100 is 56.99999999999999."""

@@ -8,12 +8,13 @@ When a commit fails, the head is dropped and every change that was numbered afte
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from dtdl.compiler.build import Types
-from dtdl.errors import InteropError, ModelNotFound
+from dtdl.errors import InteropError, MegatwinError, ModelNotFound
 from interop.event import Draft, Event
 from interop.graph.store import Graph, Head
 from interop.graph.transition import Delta, apply
@@ -21,6 +22,8 @@ from interop.ledger.port import Ledger
 from interop.mega.derive import CONNECTION, ROLL_UP, Derived, Deriver
 from interop.service import Change, Published
 from interop.values import Point, format_time
+
+_log = logging.getLogger("megatwin.engine")
 
 
 class Queue:
@@ -79,7 +82,7 @@ class Engine:
         self.deriver = deriver
         self.on_publish: list[Callable[[Sequence[Change]], None]] = []
         self._subscriptions: list[Queue] = []
-        ledger.on_reset = lambda _error: self.head.reset()
+        ledger.on_reset = self._reset
 
     def subscribe(self, queue: int) -> Queue:
         """Everything that is published from now on."""
@@ -105,12 +108,13 @@ class Engine:
         events = self.ledger.prepare(drafts)
         before = events[0].seq - 1
         try:
-            deltas = self._push(events)
-            stored = self._derive(events, deltas)
+            deltas, rewired = self._push(events)
+            stored = self._derive(events, deltas, rewired=rewired)
             durable = self.ledger.append(stored)
         except BaseException:
             self.ledger.discard()
             self.head.rewind(before)
+            self.deriver.rebuild(self.head)
             raise
 
         def landed(future: asyncio.Future[Any]) -> None:
@@ -141,21 +145,29 @@ class Engine:
             await asyncio.sleep(0)
         self.deriver.rebuild(self.graph)
 
-    def _push(self, events: Sequence[Event]) -> list[Delta]:
+    def _reset(self, error: MegatwinError) -> None:
+        """Forgets what a failed commit did not store; nothing may follow from it any more."""
+        _log.error("nothing is recorded: %s", error)
+        self.head.reset()
+        self.deriver.rebuild(self.graph)
+
+    def _push(self, events: Sequence[Event]) -> tuple[list[Delta], bool]:
+        """Applies events to the head; whether roll-ups and connections have other inputs now."""
         deltas = []
+        rewired = False
         for event in events:
             delta = apply(self.head, event)
+            rewired = rewired or self._rewires(delta)
             self.head.push(delta)
             deltas.append(delta)
-        return deltas
+        return deltas, rewired
 
-    def _derive(self, events: Sequence[Event], deltas: Sequence[Delta]) -> Sequence[Event]:
+    def _derive(self, events: Sequence[Event], deltas: Sequence[Delta], *, rewired: bool) -> Sequence[Event]:
         """Gives the events and, after them, those that follow."""
-        rebuilt = any(self._concerned(delta) for delta in deltas)
-        if rebuilt:
+        if rewired:
             self.deriver.rebuild(self.head)
         dirty = {point for delta in deltas for point in self._dirty(delta)}
-        found = self.deriver.derive(dirty, self.head, now=events[-1].recorded_at, everything=rebuilt)
+        found = self.deriver.derive(dirty, self.head, now=events[-1].recorded_at, everything=rewired)
         if not found:
             return events
         drafts = [
@@ -173,10 +185,15 @@ class Engine:
         self._push(derived)
         return [*events, *derived]
 
-    def _concerned(self, delta: Delta) -> bool:
+    def _rewires(self, delta: Delta) -> bool:
+        """Whether twins come, go or change their model, or parts change; asked before the head has the delta."""
         if any(self.deriver.concerns(twin) for twin, _ in delta.relationships):
             return True
-        return any(state is None or twin not in self.graph.twins for twin, state in delta.twins.items())
+        for twin, state in delta.twins.items():
+            before = self.head.twin(twin)
+            if state is None or before is None or state.model != before.model:
+                return True
+        return False
 
     def _dirty(self, delta: Delta) -> set[Point]:
         dirty: set[Point] = set()

@@ -72,6 +72,7 @@ class Link:
         self._current = current
         self._in_flight: set[asyncio.Future[Any]] = set()
         self._settled: set[Point] = set()
+        self._lost_since: datetime | None = None
         self._unrecorded = asyncio.Event()
         self._outbox: dict[Point, Value] = {}
         self._outbox_filled = asyncio.Event()
@@ -273,6 +274,7 @@ class Link:
             _log.error("readings of %s were not recorded: %s", self.name, error)
             if self.now.state == "up":
                 self.now.cause = f"readings were not recorded: {error}"
+            self._lost_since = self._lost_since or utc_now()
             self._unrecorded.set()
 
     async def _mend(self, adapter: Adapter) -> None:
@@ -281,6 +283,9 @@ class Link:
             await self._unrecorded.wait()
             await asyncio.sleep(_MEND_S)
             self._unrecorded.clear()
+            since, self._lost_since = self._lost_since or utc_now(), None
+            gap = LinkEvent(self.name, "gap", since, utc_now(), "what came then could not be recorded")
+            await self._post(link_draft(gap, self.actor))
             up = self.now.state == "up"
             again = LinkEvent(self.name, "up" if up else "down", self.now.since, cause=self.now.cause)
             reason = "" if up else f"{self.name}: {self.now.cause}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,9 +20,12 @@ from interop.runtime.link import Link, row
 from interop.service import Caller
 from interop.values import Point, Sample, Value, utc_now
 
+_log = logging.getLogger("megatwin.requests")
 _REMEMBERED: Final = 10_000
 _MAX_RUNNING: Final = 1_000
 """Requests under way at once; what comes above it is told to try again."""
+_RECORD_S: Final = (0.1, 0.2, 0.5, *[1.0] * 10)
+"""Pauses between attempts to record an outcome while the ledger stores nothing."""
 _POLL_S: Final = (0.01, 0.03, 0.06, 0.1, 0.2)
 
 
@@ -73,9 +77,11 @@ class Requests:
         self._open: dict[int, Event] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._running: set[asyncio.Task[Any]] = set()
+        self._closing = False
 
     async def close(self) -> None:
-        """Waits for what is under way; each has a deadline."""
+        """Sends nothing new, and waits for what was sent; each has a deadline."""
+        self._closing = True
         if self._running:
             await asyncio.wait(self._running)
 
@@ -151,24 +157,60 @@ class Requests:
         Raises:
             LinkDown: Nothing was sent or recorded.
         """
-        link.require_up()
         asked = {str(point): value for point, value in values.items()}
         body = {"phase": "requested", "points": asked, **stamp.body()}
         draft = Draft(kind="write", twin=next(iter(values)).twin, actor=caller.actor, body=body)
-        async with self._locks.setdefault(link.name, asyncio.Lock()):
-            (requested, *_) = await self._engine.commit([draft])
-            return await self._write(link, values, requested, extra)
+
+        async def act(requested: Event, until: float) -> Outcome:
+            return await self._write(link, values, requested, extra, until)
+
+        return await self._in_turn(link, draft, link.plan.deadline_s, act)
 
     async def call(
         self, link: Link, point: Point, argument: Value, caller: Caller, stamp: Stamp, *, deadline_s: float | None
     ) -> Outcome:  # fmt: skip
         """Runs a command; outcomes and errors as in write."""
-        link.require_up()
         body = {"phase": "requested", "point": str(point), "argument": argument, **stamp.body()}
         draft = Draft(kind="command", twin=point.twin, actor=caller.actor, body=body)
-        async with self._locks.setdefault(link.name, asyncio.Lock()):
+
+        async def act(requested: Event, until: float) -> Outcome:
+            return await self._call(link, point, argument, requested, until)
+
+        return await self._in_turn(link, draft, deadline_s or link.plan.deadline_s, act)
+
+    async def _in_turn(
+        self, link: Link, draft: Draft, deadline_s: float, act: Callable[[Event, float], Awaitable[Outcome]]
+    ) -> Outcome:
+        """Sends one request after the other to a plant; the deadline begins when the request arrives.
+
+        Once ``requested`` is durable there is an outcome, whatever happens: what is not known is ``expired``.
+        """
+        link.require_up()
+        until = asyncio.get_running_loop().time() + deadline_s
+        lock = self._locks.setdefault(link.name, asyncio.Lock())
+        try:
+            async with asyncio.timeout_at(until):
+                await lock.acquire()
+        except TimeoutError as error:
+            raise Overloaded(
+                f"{link.name} was busy with other requests for {deadline_s:g} s; nothing was sent",
+                action="Try again later, or raise `deadline:`.",
+            ) from error
+        try:
+            if self._closing:
+                raise LinkDown("megatwin is stopping; nothing was sent", action="Try again after its start.")
+            link.require_up()
             (requested, *_) = await self._engine.commit([draft])
-            return await self._call(link, point, argument, requested, deadline_s)
+            try:
+                return await act(requested, until)
+            except Exception as error:  # noqa: BLE001 - a bug of an adapter must not lose the request
+                _log.exception("request %s to %s", requested.seq, link.name)
+                detail = (
+                    f"{link.name} failed in the middle of it ({type(error).__name__}: {error}); the outcome is unknown"
+                )
+                return await self._finish(requested, Outcome("expired", detail=detail), [])
+        finally:
+            lock.release()
 
     async def _run(
         self, stamp: Stamp, act: Callable[[Stamp], Awaitable[Outcome]], future: asyncio.Future[Outcome]
@@ -192,16 +234,15 @@ class Requests:
             self._known.popitem(last=False)
 
     async def _write(
-        self, link: Link, values: Mapping[Point, Value], requested: Event, extra: Sequence[Draft]
+        self, link: Link, values: Mapping[Point, Value], requested: Event, extra: Sequence[Draft], until: float
     ) -> Outcome:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + link.plan.deadline_s
         raw = [(point, link.conversions[point].raw(value)) for point, value in values.items()]
         detail = ""
         try:
             adapter, writer = _writer(link)
-            async with asyncio.timeout(link.plan.deadline_s):
-                results = await writer.write(raw, deadline_s=link.plan.deadline_s)
+            async with asyncio.timeout_at(until):
+                results = await writer.write(raw, deadline_s=max(until - loop.time(), 0.001))
         except LinkDown as error:
             return await self._finish(requested, Outcome("failed", code="LinkDown", detail=error.message), [])
         except Refused as error:
@@ -212,7 +253,7 @@ class Requests:
         verified: dict[Point, Sample] = {}
         if sent:
             adapter = link.adapter or adapter
-            verified, detail = await _verify(link, adapter, {point: values[point] for point in sent}, deadline)
+            verified, detail = await _verify(link, adapter, {point: values[point] for point in sent}, until)
         outcome = _judge(link, raw, results, verified, detail)
         now = utc_now()
         rows = [row(link.bindings[point], sample, now) for point, sample in verified.items()]
@@ -224,13 +265,11 @@ class Requests:
             more.extend(extra)
         return await self._finish(requested, outcome, more)
 
-    async def _call(
-        self, link: Link, point: Point, argument: Value, requested: Event, deadline_s: float | None
-    ) -> Outcome:
-        limit_s = deadline_s or link.plan.deadline_s
+    async def _call(self, link: Link, point: Point, argument: Value, requested: Event, until: float) -> Outcome:
+        limit_s = max(until - asyncio.get_running_loop().time(), 0.001)
         try:
             caller = _caller(link)
-            async with asyncio.timeout(limit_s):
+            async with asyncio.timeout_at(until):
                 result = await caller.call(point, argument, deadline_s=limit_s)
         except LinkDown as error:
             outcome = Outcome("failed", code="LinkDown", detail=error.message)
@@ -243,8 +282,18 @@ class Requests:
         return await self._finish(requested, outcome, [])
 
     async def _finish(self, requested: Event, outcome: Outcome, more: Sequence[Draft]) -> Outcome:
-        await self._engine.commit([_ended(requested, outcome), *more])
-        return outcome
+        """Records the outcome, and tries again while nothing can be recorded: no answer goes before it is durable."""
+        ended = [_ended(requested, outcome), *more]
+        for pause_s in _RECORD_S:
+            try:
+                await self._engine.commit(ended)
+            except InteropError as error:
+                _log.error("the outcome of request %s waits to be recorded: %s", requested.seq, error)
+                await asyncio.sleep(pause_s)
+            else:
+                return outcome
+        # Not recorded, it becomes expired at the next start, which is what the client is told now.
+        return Outcome("expired", detail=f"request {requested.seq} was {outcome.phase}, but that could not be recorded")
 
     def _remember(self, first: Event, outcome: Outcome) -> None:
         request = first.body.get("request")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
+from weakref import WeakValueDictionary
 
 from dtdl.compiler.point import PointType
 from dtdl.elements import Component, Model
@@ -34,6 +35,7 @@ from interop.mega.derive import Deriver
 from interop.ports import Binding
 from interop.runtime.engine import Engine
 from interop.runtime.link import Link, link_draft
+from interop.runtime.orphans import orphaned
 from interop.runtime.ownership import FILE, Books, Difference, compare
 from interop.runtime.requests import Outcome, Requests, Stamp
 from interop.runtime.split import Owner, split_patch, split_put
@@ -61,6 +63,7 @@ class Runtime:
         self._owners: dict[str, dict[tuple[str, ...], Owner]] = {}
         self._outputs: dict[Point, Link] = {}
         self._bonds: dict[str, list[tuple[str, Binding]]] = {}
+        self._changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._files = {(link.source, link.id): link for link in configuration.relationships}
         self._is_component = components_of(configuration.model)
 
@@ -137,6 +140,9 @@ class Runtime:
         """Creates or replaces a twin."""
 
         async def act(stamp: Stamp) -> Outcome:
+            return await self._change(twin, caller, stamp, plan)
+
+        def plan(stamp: Stamp) -> tuple[Mapping[Point, Value], Sequence[Draft]]:  # noqa: ARG001
             state = self.engine.head.twin(twin)
             _precondition(state.etag if state else None, if_match, if_none_match, f"twin {twin}")
             model, contents = contents_from_document(document)
@@ -145,8 +151,7 @@ class Runtime:
             contents = self.types.validate_contents(model, contents)
             written, own = split_put(state, twin, contents, self._owners_of(twin))
             body = {"model": model, "contents": marked(model, own, self._is_component)}
-            draft = Draft(kind="twin-put", twin=twin, actor=caller.actor, body=body)
-            return await self._act(written, [draft], caller, stamp)
+            return written, [Draft(kind="twin-put", twin=twin, actor=caller.actor, body=body)]
 
         await self.requests.once(caller, ["put", twin, document], act)
         return self.graph.twins[twin]
@@ -157,6 +162,9 @@ class Runtime:
         """Applies RFC 6902 operations; what is bound for writing goes to its plant first."""
 
         async def act(stamp: Stamp) -> Outcome:
+            return await self._change(twin, caller, stamp, plan)
+
+        def plan(stamp: Stamp) -> tuple[Mapping[Point, Value], Sequence[Draft]]:
             state = self.engine.head.twin(twin)
             if state is None:
                 self._no_twin(twin)
@@ -171,7 +179,7 @@ class Runtime:
             if split.own:
                 body = {"ops": split.own, "model": model} | ({} if split.written else stamp.body())
                 drafts.append(Draft(kind="patch", twin=twin, actor=caller.actor, body=body))
-            return await self._act(split.written, drafts, caller, stamp)
+            return split.written, drafts
 
         await self.requests.once(caller, ["patch", twin, operations], act)
         return self.graph.twins[twin]
@@ -352,6 +360,8 @@ class Runtime:
             for name in self.links
             if self.graph.fed_by(name)
         ]
+        bound = {name: frozenset(link.observed) for name, link in self.links.items()}
+        waiting += orphaned(self.graph.twins, bound, self.engine.deriver.targets, now)
         if waiting:
             await self.engine.commit(waiting)
         self.engine.on_publish.append(self._forward)
@@ -393,13 +403,31 @@ class Runtime:
         cell = state.cells.get(point.path)
         return None if cell is not None and cell.status.is_bad else state.value(point.path)
 
-    async def _act(
+    async def _change(
+        self,
+        twin: str,
+        caller: Caller,
+        stamp: Stamp,
+        plan: Callable[[Stamp], tuple[Mapping[Point, Value], Sequence[Draft]]],
+    ) -> Outcome:
+        """Checks and carries out one change of a twin.
+
+        What a precondition held for stays so until the change is numbered: while a plant is written, other changes of
+        the same twin wait, whereas changes of its own values follow each other without waiting for their commits.
+        """
+        lock = self._changing.setdefault(twin, asyncio.Lock())
+        async with lock:
+            written, drafts = plan(stamp)
+            if written:
+                return await self._write(written, drafts, caller, stamp)
+            future = self.engine.submit(drafts) if drafts else None
+        if future is not None:
+            await future
+        return Outcome("done")
+
+    async def _write(
         self, written: Mapping[Point, Value], drafts: Sequence[Draft], caller: Caller, stamp: Stamp
     ) -> Outcome:
-        if not written:
-            if drafts:
-                await self.engine.commit(drafts)
-            return Outcome("done")
         links = {self._owners[point.twin][point.path].source for point in written}
         if len(links) > 1:
             raise RequestInvalid(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,10 +21,12 @@ from dtdl.errors import (
     TwinNotFound,
     ValueInvalid,
 )
+from interop.config import load
 from interop.event import Draft
+from interop.runtime.twins import Runtime
 from interop.service import Caller
 from interop.values import Point, utc_now
-from tests.interop.runtime_bench import FILE, US, bench, cell, plant, until, value
+from tests.interop.runtime_bench import FILE, MODELS, US, bench, cell, plant, until, value, write_project
 
 REPLACE_GOAL = [{"op": "replace", "path": "/goal", "value": 21.5}]
 
@@ -338,3 +341,138 @@ async def test_a_slow_subscriber_is_told_what_it_missed(tmp_path: Path) -> None:
         stream = aiter(subscription)
         assert (await anext(stream)).lost == 8
         subscription.close()
+
+
+async def test_what_the_file_no_longer_gives_is_not_served_as_good(tmp_path: Path) -> None:
+    async with bench(tmp_path) as runtime:
+        await until(lambda: value(runtime, "station/total") == 3000.0)
+    less = FILE.replace("  - {from: p1/power, to: station/echo}\n", "").replace("connections:\n", "")
+    less = less.replace("    roll-up: {total: sum(parts/power)}\n", "")
+    start = less.index("    bind:\n      west")
+    less = less[:start] + less[less.index("relationships:") :]
+    less = less[: less.index("  west:")] + less[less.index("twins:") :]
+    async with bench(tmp_path, less) as runtime:
+        for text, word in (("p2/power", "source west"), ("station/total", "roll-up"), ("station/echo", "connection")):
+            found = cell(runtime, text)
+            assert found.status == "BadConfigurationError", text
+            assert word in found.reason
+        await until(lambda: cell(runtime, "p1/power").status == "Good")
+        seq = runtime.graph.seq
+    async with bench(tmp_path, less) as runtime:
+        again = [event for event in await runtime.events(seq) if event.actor == "file"]
+        assert again == []
+
+
+async def test_a_part_of_another_model_is_converted_anew(tmp_path: Path) -> None:
+    models = [
+        *MODELS,
+        json.loads(json.dumps(MODELS[0]).replace("dtmi:test:Pump;1", "dtmi:test:Small;1").replace("kilowatt", "watt")),
+    ]
+    models[2]["extends"] = []
+    models[1] = json.loads(json.dumps(models[1]).replace('"target": "dtmi:test:Pump;1", ', ""))
+    for model in (models[0], models[2]):
+        model["contents"][0]["@type"] = ["Property", "Power"]
+    async with Runtime(load(write_project(tmp_path, models=models))) as runtime:
+        await runtime.wait_until_up(10)
+        await runtime.put_twin("x", {"$metadata": {"$model": "dtmi:test:Small;1"}, "power": 5.0}, US)
+        link = {"$relationshipName": "has", "$targetId": "x"}
+        await runtime.put_relationship("station", "x", link, US)
+        await until(lambda: value(runtime, "station/total") == 3005.0)
+        model = {"op": "replace", "path": "/$metadata/$model", "value": "dtmi:test:Pump;1"}
+        await runtime.patch_twin("x", [model], US)
+        assert value(runtime, "station/total") == 8000.0
+
+
+async def test_a_reading_from_the_far_future_does_not_keep_newer_ones_away_for_long(tmp_path: Path) -> None:
+    text = FILE.replace("east: {memory: east,", "east: {defaults: {max-skew: 200 ms}, memory: east,")
+    async with bench(tmp_path, text) as runtime:
+        plant(runtime, "east").feed("N", 7, source_time=utc_now() + timedelta(days=365))
+        await until(lambda: value(runtime, "p1/level") == 7)
+        assert "ahead" in cell(runtime, "p1/level").reason
+
+        def newer() -> bool:
+            plant(runtime, "east").feed("N", 8)
+            return value(runtime, "p1/level") == 8
+
+        await until(newer)
+        assert cell(runtime, "p1/level").status == "Good"
+
+
+async def test_a_connection_follows_a_slow_clock_again_after_a_lost_link(tmp_path: Path) -> None:
+    async with bench(tmp_path) as runtime:
+        hour_ago = utc_now() - timedelta(seconds=3600)
+        plant(runtime, "east").cut()
+        await until(lambda: cell(runtime, "station/echo").status == "BadNoData")
+        plant(runtime, "east").restore()
+        ahead = cell(runtime, "p1/power").source_time
+        assert ahead is not None
+        plant(runtime, "east").feed("P", 5000.0, source_time=max(ahead, hour_ago))
+        await until(lambda: value(runtime, "station/echo") == 5000.0)
+        assert cell(runtime, "station/echo").status == "Good"
+
+
+async def test_a_failed_commit_leaves_the_roll_ups_as_they_were_and_readings_are_read_again(tmp_path: Path) -> None:
+    async with bench(tmp_path) as runtime:
+        await until(lambda: value(runtime, "station/total") == 3000.0)
+        await runtime.put_twin("p3", {"$metadata": {"$model": "dtmi:test:Pump;1"}}, US)
+        broken = Draft(kind="patch", twin="station", actor="client:test", body={"ops": None})
+        link = runtime.graph.relationship("station", "station-has-p2")
+        assert link is not None
+        gone = Draft(kind="relationship-delete", twin="station", actor="client:test", body={"id": link.id})
+        odd = Draft(kind="samples", twin=None, actor="client:test", body={"source": "x", "readings": [["p1/level"]]})
+        for drafts in ([gone, odd], [gone, broken]):
+            with pytest.raises(Exception):  # noqa: B017, PT011 - whatever it is, nothing of it may stay
+                await runtime.engine.commit(drafts)
+        plant(runtime, "west").feed("power", 4.0)
+        await until(lambda: value(runtime, "station/total") == 6000.0)
+        assert runtime.graph.relationship("station", "station-has-p2") == link
+
+
+async def test_an_adapter_that_breaks_in_the_middle_of_a_write_leaves_an_expired_request(tmp_path: Path) -> None:
+    caller = Caller("client:test", "request-9")
+    async with bench(tmp_path) as runtime:
+        adapter = plant(runtime, "east")
+        sent = 0
+
+        async def broken(values, *, deadline_s):
+            nonlocal sent
+            sent += 1
+            raise ZeroDivisionError("a bug")
+
+        adapter.write = broken
+        for _ in range(2):
+            with pytest.raises(Expired, match="ZeroDivisionError"):
+                await runtime.patch_twin("p1", REPLACE_GOAL, caller)
+        assert sent == 1
+        phases = [event.body["phase"] for event in await runtime.events(0) if event.kind == "write"]
+        assert phases == ["requested", "expired"]
+
+
+async def test_a_request_that_waits_longer_than_its_deadline_is_not_sent(tmp_path: Path) -> None:
+    text = FILE.replace("west: {memory: west,", "west: {defaults: {deadline: 300 ms}, memory: west,")
+    async with bench(tmp_path, text) as runtime:
+        plant(runtime, "west").stuck.add("goal")
+        patches = [
+            runtime.patch_twin("p2", [{"op": "replace", "path": "/goal", "value": 20.0 + n}], US) for n in range(5)
+        ]
+        results = await asyncio.gather(*patches, return_exceptions=True)
+        kinds = [type(result) for result in results]
+        assert Expired in kinds
+        writes = [event for event in await runtime.events(0) if event.kind == "write"]
+        assert [event.body["phase"] for event in writes].count("requested") == kinds.count(Expired)
+
+
+async def test_if_match_holds_until_the_plant_has_answered(tmp_path: Path) -> None:
+    async with bench(tmp_path) as runtime:
+        etag = runtime.graph.twins["p1"].etag
+
+        def both(text: str) -> list[dict[str, object]]:
+            return [*REPLACE_GOAL, {"op": "add", "path": "/note", "value": text}]
+
+        results = await asyncio.gather(
+            runtime.patch_twin("p1", both("first"), US, if_match=etag),
+            runtime.patch_twin("p1", both("second"), US, if_match=etag),
+            return_exceptions=True,
+        )
+        assert [type(result) for result in results].count(PreconditionFailed) == 1
+        assert value(runtime, "p1/note") == "first"
