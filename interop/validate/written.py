@@ -170,7 +170,7 @@ def _of_lines(path: Path, loader: Loader, report: Report) -> Iterator[Written]:
                 return
             if len(line) > MAX_LINE:
                 raise LimitExceeded(f"{path}:{number} is longer than {MAX_LINE} bytes", action="Split it.")
-            document = decoded(line, str(path), report, number) if line.strip() else None
+            document = decoded(line.rstrip(b"\r\n"), str(path), report, number) if line.strip() else None
             if document is not None:
                 yield from _loaded(document, loader, report, number)
 
