@@ -32,8 +32,9 @@ MODELS = [
             {"@type": "Property", "name": "place", "schema": {"@type": "Object", "fields": [
                 {"name": "x", "schema": "double"}, {"name": "y", "schema": "double"}]}},
             {"@type": "Property", "name": "limits", "schema": {"@type": "Array", "elementSchema": "double"}},
-            {"@type": "Property", "name": "tags", "schema": {"@type": "Map", "mapKey": {"name": "k", "schema": "string"},
-                                                            "mapValue": {"name": "v", "schema": "integer"}}},
+            {"@type": "Property", "name": "tags", "schema": {
+                "@type": "Map", "mapKey": {"name": "k", "schema": "string"},
+                "mapValue": {"name": "v", "schema": "integer"}}},
             {"@type": "Telemetry", "name": "flow", "schema": "double"},
             {"@type": "Command", "name": "stop"},
             {"@type": "Component", "name": "motor", "schema": "dtmi:t:Motor;1"},
@@ -237,7 +238,8 @@ def test_a_patch_is_checked_without_the_twin(folder):
 ]"""
     assert places(found(text, patch=True, model=PUMP)) == [
         ("MT301", '"x"'), ("MT301", "1.5"), ("MT304", '"rp"'), ("MT307", "null"), ("MT421", '"/limits/first"'),
-        ("MT421", '"/spee"'), ("MT421", '"/flow"'), ("MT421", '"/speed/x"'), ("MT420", '{"op": "move", "path": "/speed"}'),
+        ("MT421", '"/spee"'), ("MT421", '"/flow"'), ("MT421", '"/speed/x"'),
+        ("MT420", '{"op": "move", "path": "/speed"}'),
         ("MT420", '{"path": 5}'), ("MT420", "7"), ("MT301", '"y"'), ("MT402", "1"),
     ]  # fmt: skip
 
@@ -362,10 +364,11 @@ def test_each_value_that_a_schema_refuses_is_found_where_it_stands(folder):
     text = '{"id": "1", "kind": "pumb", "speed": 7, "tags": ["A", "b", "b"], "at": [1, "2"], "sped": 1}'
     results = against(text, schema)
     assert sorted(places(results)) == sorted([
-        ("MT440", text), ("MT440", '"1"'), ("MT440", '"pumb"'), ("MT440", "7"), ("MT440", '"A"'), ("MT440", '["A", "b", "b"]'),
+        ("MT440", text), ("MT440", '"1"'), ("MT440", '"pumb"'), ("MT440", "7"), ("MT440", '"A"'),
+        ("MT440", '["A", "b", "b"]'),
         ("MT440", '["A", "b", "b"]'), ("MT440", '"2"'), ("MT440", '"sped"'),
     ])  # fmt: skip
-    assert all(rule in ("MT440",) and cause for rule, _, cause in results)
+    assert all(cause for _, _, cause in results)
 
 
 @pytest.mark.parametrize(
@@ -543,7 +546,8 @@ def test_what_is_no_schema_is_found_in_the_schema(folder, schema, rule):
     ("schema", "data", "rule"),
     [
         ({"$ref": "#"}, "1", "MT446"),
-        ({"allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/b"}]}, "b": {"$ref": "#/$defs/a"}}}, "1", "MT446"),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/b"}]}, "b": {"$ref": "#/$defs/a"}}},
+         "1", "MT446"),
         ({"pattern": "^(a+)+$"}, json.dumps("a" * 60 + "!"), "MT445"),
         ({"patternProperties": {"^(a|a)*$": {}}}, json.dumps({"a" * 60 + "!": 1}), "MT445"),
         ({"$schema": "http://json-schema.org/draft-04/schema", "patternProperties": {"(": {}}}, '{"a": 1}', "MT44"),
@@ -556,7 +560,7 @@ def test_a_hostile_schema_ends_in_a_finding(folder, schema, data, rule):
     Path("schema.json").write_text(json.dumps(schema), "utf-8")
     Path("data.json").write_text(data, "utf-8")
     begin = time.monotonic()
-    results = validate_json(["data.json"], "schema.json", time_limit_s=8)
+    results = validate_json(["data.json"], "schema.json", time_limit_s=4)
     assert results, "nothing was found"
     assert results[0].rule.startswith(rule)
     assert time.monotonic() - begin < 60
