@@ -72,6 +72,7 @@ class Library:
         self._files: dict[Path, Resource[Any]] = {}
         self._written: list[Written] = []
         self._metaschemas = {id(draft.META_SCHEMA) for draft in DRAFTS.values()}
+        self._checked: dict[tuple[int, type[Validator]], bool] = {}
         self._wrong = False
         self._identity = ""
         self._dialect = DEFAULT
@@ -122,6 +123,13 @@ class Library:
         return Resource.opaque(True)
 
     def _fits_draft(self, value: Any, draft: type[Validator], written: Written | None) -> bool:
+        """Checks a schema against its draft; each one once, however many references lead to it."""
+        key = (id(value), draft)
+        if key not in self._checked:
+            self._checked[key] = self._check_draft(value, draft, written)
+        return self._checked[key]
+
+    def _check_draft(self, value: Any, draft: type[Validator], written: Written | None) -> bool:
         validator = draft(draft.META_SCHEMA, format_checker=draft.FORMAT_CHECKER)
         fits = True
         for error in validator.iter_errors(value):

@@ -66,10 +66,11 @@ def found(text, name="data.json", **options):
 
 def spans(diagnostics, texts):
     out = []
+    known = find_rules()
     for item in diagnostics:
         where = item.location
         assert item.action, item
-        assert item.rule in find_rules(), item
+        assert item.rule in known, item
         lines = texts[where.file].split("\n")
         if not where.line:
             out.append((item.rule, None, item.cause))
@@ -304,9 +305,10 @@ def test_depth_and_size_are_bounded(folder, monkeypatch):
 
 def test_the_number_of_findings_is_bounded_and_said(folder):
     assert report.MAX_FINDINGS == 10_000
-    results = found(json.dumps([1] * 20_000))
-    assert len(results) == 10_001
-    assert [rule for rule, _, _ in results].count("MT409") == 1
+    Path("many.json").write_text(json.dumps([1] * 20_000), "utf-8")
+    rules = [item.rule for item in validate_data(["many.json"], ["models"])]
+    assert len(rules) == 10_001
+    assert rules.count("MT409") == 1
 
 
 _JSON = st.recursive(
