@@ -54,14 +54,15 @@ def validate_json(
         answer: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
         last = done.stderr.strip().rpartition("\n")[2][:200] or f"it ended with code {done.returncode}"
-        return [_finding("MT446", where, f"The check could not be finished: {last}.")]
+        action = "Correct the schema; if it is right, report this with the schema."
+        return [_finding("MT446", where, f"The check could not be finished: {last}.", action)]
     if "error" in answer:
         raise _ERRORS[answer["error"]](answer["message"], action=answer["action"])
     return [_diagnostic(item) for item in answer["diagnostics"]]
 
 
-def _finding(rule: str, where: Location, cause: str) -> Diagnostic:
-    return Diagnostic(rule=rule, location=where, cause=cause, action=RULES[rule].remedy)
+def _finding(rule: str, where: Location, cause: str, action: str = "") -> Diagnostic:
+    return Diagnostic(rule=rule, location=where, cause=cause, action=action or RULES[rule].remedy)
 
 
 def _diagnostic(item: dict[str, Any]) -> Diagnostic:

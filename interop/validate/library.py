@@ -18,7 +18,7 @@ from jsonschema import (
 from jsonschema.protocols import Validator
 from referencing import Registry, Resource
 from referencing.exceptions import Unresolvable, Unretrievable
-from referencing.jsonschema import UnknownDialect, specification_with
+from referencing.jsonschema import specification_with
 
 from dtdl.diagnostic import Location
 from dtdl.errors import InputUnreadable, LimitExceeded
@@ -72,10 +72,11 @@ class Library:
         self._files: dict[Path, Resource[Any]] = {}
         self._written: list[Written] = []
         self._metaschemas = {id(draft.META_SCHEMA) for draft in DRAFTS.values()}
+        self._checked: dict[tuple[int, type[Validator]], bool] = {}
         self._wrong = False
         self._identity = ""
         self._dialect = DEFAULT
-        self._registry: Registry[Any] = Registry(retrieve=self._retrieve)  # type: ignore[call-arg]  # attrs' alias
+        self._registry: Registry[Any] = Registry(retrieve=self._retrieve)  # type: ignore[call-arg]  # an alias of attrs
         self._read_root(path)
 
     def validator(self) -> Validator | None:
@@ -122,6 +123,13 @@ class Library:
         return Resource.opaque(True)
 
     def _fits_draft(self, value: Any, draft: type[Validator], written: Written | None) -> bool:
+        """Checks a schema against its draft; each one once, however many references lead to it."""
+        key = (id(value), draft)
+        if key not in self._checked:
+            self._checked[key] = self._check_draft(value, draft, written)
+        return self._checked[key]
+
+    def _check_draft(self, value: Any, draft: type[Validator], written: Written | None) -> bool:
         validator = draft(draft.META_SCHEMA, format_checker=draft.FORMAT_CHECKER)
         fits = True
         for error in validator.iter_errors(value):
@@ -134,22 +142,29 @@ class Library:
 
     def _follow(self) -> None:
         """Follows every reference once, so that what leads nowhere is found whatever the data is."""
-        try:
-            start = self._registry.resolver(self._uri).lookup(self._uri)
-            waiting = [(start.contents, start.resolver, self._files_specification(start.contents))]
-            seen: set[int] = set(self._metaschemas)
-            while waiting:
-                contents, resolver, resource = waiting.pop()
-                if id(contents) in seen or not isinstance(contents, dict):
-                    continue
-                seen.add(id(contents))
+        start = self._registry.resolver(self._uri).lookup(self._uri)
+        waiting = [(start.contents, start.resolver, self._resource(start.contents))]
+        seen: set[int] = set(self._metaschemas)
+        while waiting:
+            contents, resolver, resource = waiting.pop()
+            if id(contents) in seen or not isinstance(contents, dict):
+                continue
+            seen.add(id(contents))
+            if self._fits_own_dialect(contents):
                 waiting += self._targets(contents, resolver)
                 waiting += [(sub.contents, resolver.in_subresource(sub), sub) for sub in resource.subresources()]
-        except UnknownDialect as error:
-            cause = f"A part of the schema names the dialect {error.uri!r}, which is not known."
-            self._add("MT444", self._written[0].at(), cause)
 
-    def _files_specification(self, contents: Any) -> Resource[Any]:
+    def _fits_own_dialect(self, contents: dict[str, Any]) -> bool:
+        """Checks a part that names a dialect of its own."""
+        dialect = str(contents.get("$schema", self._dialect)).rstrip("#")
+        if dialect == self._dialect:
+            return True
+        if dialect in DRAFTS:
+            return self._fits_draft(contents, DRAFTS[dialect], self._written_of(contents))
+        self._add("MT444", self._place(contents, "$schema"), f"The dialect {dialect!r} is not known.")
+        return False
+
+    def _resource(self, contents: Any) -> Resource[Any]:
         return Resource.from_contents(contents, default_specification=specification_with(self._dialect))
 
     def _targets(self, contents: dict[str, Any], resolver: Any) -> Iterator[tuple[Any, Any, Resource[Any]]]:
@@ -171,7 +186,7 @@ class Library:
                 cause = f"{keyword} {reference!r}: what is there is not a schema."
                 self._add("MT443", self._place(contents, keyword), cause)
             elif self._fits_draft(target, DRAFTS[self._dialect], self._written_of(target)):
-                yield target, found.resolver, self._files_specification(target)
+                yield target, found.resolver, self._resource(target)
 
     def _retrieve(self, uri: str) -> Resource[Any]:
         """Gives the schema at a URI, from the folder of the schema and from nowhere else.

@@ -9,8 +9,9 @@ from typing import Any, Final, NamedTuple
 
 from dtdl.compiler.build import Types
 from dtdl.compiler.point import PointType
+from dtdl.compiler.values import INTEGERS, TEXTS
 from dtdl.diagnostic import Diagnostic, Location
-from dtdl.elements import Command, Enum, Telemetry
+from dtdl.elements import Command, Enum, Schema, Telemetry
 from dtdl.errors import ModelNotFound, ValueInvalid
 from dtdl.source import Document, Loader
 from interop.graph.patch import pointer
@@ -18,7 +19,7 @@ from interop.validate.report import Report
 from interop.validate.twins import Twins, steps_of
 from interop.validate.written import contents, decoded
 
-_FIELD: Final = re.compile(r'"(?P<quoted>[^"]*(?:""[^"]*)*)"|(?P<plain>[^",\r\n][^,\r\n]*)?')
+_FIELD: Final = re.compile(r'"(?P<quoted>[^"]*(?:""[^"]*)*)"|(?P<plain>[^",\r\n]*)')
 _BREAK: Final = re.compile(r"\r\n|\n|\r")
 _NUMBER: Final = re.compile(r"-?\d{1,400}(?P<rest>\.\d+)?(?P<power>[eE][+-]?\d+)?")
 _MAX_COLUMNS: Final = 10_000
@@ -150,7 +151,7 @@ class Table:
             point = points.get(path)
             if point is None:
                 continue
-            value = _value(cell, point)
+            value = _value(cell, point.schema)
             if isinstance(point.content, Telemetry):
                 self._alone(point, value, cell)
             else:
@@ -224,7 +225,9 @@ def _rows(text: str) -> Iterator[list[_Cell]]:
             continue
         line_end = _BREAK.match(text, at)
         if line_end is None and at < len(text):
-            raise _NotCsv(at, "text stands behind a closing quote")
+            raise _NotCsv(
+                at, "a quote stands in a cell without quotes" if quoted is None else "text stands behind a quote"
+            )
         if len(row) > 1 or row[0].given:
             yield row
         if line_end is None:
@@ -232,34 +235,18 @@ def _rows(text: str) -> Iterator[list[_Cell]]:
         row, at = [], line_end.end()
 
 
-def _value(cell: _Cell, point: PointType) -> Any:
+def _value(cell: _Cell, schema: Schema | None) -> Any:
     """Gives the JSON value that the text of a cell is in its schema; the text itself when it is none."""
-    text, schema = cell.text, point.schema
-    match _kind(schema):
-        case "Boolean":
-            return {"true": True, "false": False}.get(text.lower(), text)
-        case "number":
-            return _number(text)
-        case "JSON":
-            document = Loader().load(Document(text, ""))
-            return text if document.fault else document.value
-    return text
-
-
-_NUMBERS: Final = frozenset({
-    "Byte", "Double", "Float", "Integer", "Long", "Short", "UnsignedByte", "UnsignedInteger", "UnsignedLong",
-    "UnsignedShort",
-})  # fmt: skip
-_JSON: Final = frozenset({"Array", "Map", "Object"})
-
-
-def _kind(schema: Any) -> str:
-    name = type(schema).__name__
-    if isinstance(schema, Enum):
-        name = type(schema.value_schema).__name__
-    if name in _NUMBERS:
-        return "number"
-    return "JSON" if name in _JSON else name
+    text = cell.text
+    kind = schema.value_schema.kind if isinstance(schema, Enum) else schema.kind if schema is not None else "String"
+    if kind == "Boolean":
+        return {"true": True, "false": False}.get(text.lower(), text)
+    if kind in INTEGERS or kind in ("Double", "Float"):
+        return _number(text)
+    if kind == "String" or kind in TEXTS:
+        return text
+    document = Loader().load(Document(text, ""))
+    return text if document.fault else document.value
 
 
 def _number(text: str) -> Any:

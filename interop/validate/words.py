@@ -46,10 +46,9 @@ def words_of(error: ValidationError) -> Iterator[Words]:
         nearest = best_match(iter([error]))
         if nearest is not None and nearest is not error:
             alternatives: Any = error.validator_value
+            lead = f"This fits none of {len(alternatives)} alternatives; of the nearest: "
             for words in words_of(nearest):
-                yield words._replace(
-                    cause=f"This fits none of {len(alternatives)} alternatives; of the nearest: {words.cause}"
-                )
+                yield words._replace(cause=f"{lead}{words.cause}")
             return
     cause, action = _said(error)
     yield Words(path, False, cause, action)

@@ -50,6 +50,8 @@ def check(data: Sequence[Path], schema: Path) -> list[Diagnostic]:
         return report.ordered()
     except RecursionError:
         _unfinished(report, schema, "The schema refers to itself without end, or the data is too deep for it.")
+    except OverflowError as error:
+        _unfinished(report, schema, f"A number is too large to be compared with the schema: {error}.")
     except MemoryError:
         _unfinished(report, schema, f"The check needs more than {MAX_MEMORY // 1024**3} GiB of memory.")
     except Unresolvable as error:

@@ -34,6 +34,7 @@ class Written:
         self.document = document
         self._shift = first_line - 1
         self._outer: Document | None = None
+        self._keys: dict[int, dict[str, int]] = {}
 
     @property
     def value(self) -> Any:
@@ -49,7 +50,7 @@ class Written:
         """
         span = self._tree()
         for index, part in enumerate(path):
-            below = _child(span, part)
+            below = self._child(span, part)
             if below is None:
                 break
             if key and index == len(path) - 1 and span.keys is not None:
@@ -67,9 +68,19 @@ class Written:
         span = self._spans().get(id(node))
         if span is None:
             return None
-        below = _child(span, key)
+        below = self._child(span, key)
         held = span if below is None else (span.children or ())[below]
         return self._location(held.start, held.end)
+
+    def _child(self, span: Span, part: str | int) -> int | None:
+        """Gives which child a key or index names; the last of repeated keys, which is the one that counts."""
+        if span.keys is not None:
+            if span.start not in self._keys:
+                self._keys[span.start] = {name: index for index, (name, _, _) in enumerate(span.keys)}
+            return self._keys[span.start].get(str(part))
+        if span.children is None or not str(part).isdecimal():
+            return None
+        return int(part) if int(part) < len(span.children) else None
 
     def _tree(self) -> Span:
         """Gives the span of the whole value."""
@@ -90,15 +101,6 @@ class Written:
         end_line, end_column = self.document.position(end - len(_LEAD))
         shift = self._shift
         return Location(self.document.file, line + shift, column, end_line + shift, end_column)
-
-
-def _child(span: Span, part: str | int) -> int | None:
-    """Gives which child of a span a key or index names; the last of repeated keys, which is the one that counts."""
-    if span.keys is not None:
-        return max((i for i, (name, _, _) in enumerate(span.keys) if name == part), default=None)
-    if span.children is None or not str(part).isdecimal():
-        return None
-    return int(part) if int(part) < len(span.children) else None
 
 
 def read(path: Path, report: Report) -> Iterator[Written]:
@@ -170,7 +172,7 @@ def _of_lines(path: Path, loader: Loader, report: Report) -> Iterator[Written]:
                 return
             if len(line) > MAX_LINE:
                 raise LimitExceeded(f"{path}:{number} is longer than {MAX_LINE} bytes", action="Split it.")
-            document = decoded(line, str(path), report, number) if line.strip() else None
+            document = decoded(line.rstrip(b"\r\n"), str(path), report, number) if line.strip() else None
             if document is not None:
                 yield from _loaded(document, loader, report, number)
 
