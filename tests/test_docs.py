@@ -37,17 +37,19 @@ def name_of(page: Path) -> str:
 
 
 class Block(NamedTuple):
-    """A fenced block of a page and the line that its text begins at."""
+    """A fenced block of a page, the line that its text begins at, and the file that it is, if its fence names one."""
 
     language: str
     text: str
     line: int
+    title: str | None
 
 
 def blocks(page: Path) -> Iterator[Block]:
     text = page.read_text("utf-8")
-    for found in re.finditer(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-        yield Block(found[1], found[2], text.count("\n", 0, found.start(2)) + 1)
+    for found in re.finditer(r"^```(\w*)([^\n`]*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        title = re.search(r'title="([^"]+)"', found[2])
+        yield Block(found[1], found[3], text.count("\n", 0, found.start(3)) + 1, title[1] if title else None)
 
 
 WITH_PYTHON = [page for page in PAGES if any(block.language == "python" for block in blocks(page))]
@@ -119,7 +121,10 @@ def loop() -> Iterator[None]:
 def test_the_python_of_a_page_runs_and_gives_what_it_promises(page: Path, folder: Path, demo: Megatwin) -> None:
     names: dict[str, Any] = {"__name__": "page"}
     for block in blocks(page):
-        if block.language == "python":
+        if block.title is not None:
+            (folder / block.title).parent.mkdir(parents=True, exist_ok=True)
+            (folder / block.title).write_text(block.text, "utf-8")
+        elif block.language == "python":
             execute(page, block, block.text.replace(ADDRESS, demo.url), names)
 
 
@@ -186,6 +191,11 @@ def test_a_command_line_of_a_page_names_a_command_and_options_that_exist(where: 
     placeholders = any(re.search(r"^\[|\.\.\.|[|…]", word) for word in words) or words[:1] == ["COMMAND"]
     if not placeholders and not isinstance(found, click.Group):
         found.make_context(found.name, list(words))
+
+
+def test_every_fence_of_a_page_is_read() -> None:
+    for page in PAGES:
+        assert 2 * len(list(blocks(page))) == len(re.findall(r"^```", page.read_text("utf-8"), re.MULTILINE)), page
 
 
 def test_the_pages_speak_of_many_command_lines() -> None:
