@@ -9,6 +9,8 @@ import click
 
 from interop.cli.check import FORMATS
 
+_PEOPLE = ("text", "concise", "json")
+
 
 @click.command("diff")
 @click.argument("old")
@@ -34,7 +36,8 @@ def command(old: str, new: str, how: str) -> int:
     color = how == "text" and sys.stdout.isatty() and "NO_COLOR" not in os.environ
     with TemporaryDirectory(prefix="megatwin-diff-") as folder:
         try:
-            before, after = (parse(readable(given, Path(folder))) for given in (old, new))
+            before = parse(readable(old, Path(folder)))
+            after = parse(readable(new, Path(folder), marked=how in _PEOPLE))
         except ModelInvalid as error:
             click.echo(render(error.diagnostics, how, color=color), nl=False, color=color)
             click.echo("nothing was compared: the definitions have findings", err=True)
@@ -43,7 +46,7 @@ def command(old: str, new: str, how: str) -> int:
     if how == "json":
         click.echo(json.dumps(document(changes), indent=2, ensure_ascii=False))
     else:
-        click.echo(render(diagnostics_of(changes), how, checked=[new], color=color), nl=False, color=color)
+        click.echo(render(diagnostics_of(changes), how, color=color), nl=False, color=color)
     breaking = len(changes.breaking)
     text = f"{len(changes)} change{'s' * (len(changes) != 1)}, {breaking} of them breaking users"
     if not changes:

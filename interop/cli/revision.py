@@ -14,12 +14,13 @@ _SUFFIXES: Final = (".json", ".jsonl")
 _PATIENCE_S: Final = 60
 
 
-def readable(given: str, folder: Path) -> Path:
+def readable(given: str, folder: Path, *, marked: bool = True) -> Path:
     """Gives a path that can be read.
 
     Args:
         given: A path; or, when there is none of that name, ``REVISION:PATH``, the path as seen from the current folder.
         folder: Where the files of a revision are put, as one ``.jsonl`` that keeps their names.
+        marked: Whether these names have the revision before them; programs that show findings want the bare ones.
 
     Raises:
         InputUnreadable: There is neither such a path nor such a revision.
@@ -42,7 +43,8 @@ def readable(given: str, folder: Path) -> Path:
             file = folder / f"{len(list(folder.iterdir()))}-{Path(name).name}"
             file.write_bytes(data)
             return file
-        rows.append({"path": f"{revision}:{name}", "text": _text(data, f"{revision}:{name}")})
+        whole = f"{revision}:{name}"
+        rows.append({"path": whole if marked else name, "text": _text(data, whole)})
     file = folder / f"{len(list(folder.iterdir()))}.jsonl"
     file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
     return file
