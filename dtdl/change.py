@@ -62,7 +62,7 @@ _KINDS: Final = (
     (503, "version-lowered", _B, "the version fell", "Users take the greatest version for the newest."),
     (504, "version-added", _N, "a further version stands beside the old one", "The old version is still there."),
     (505, "extends-removed", _B, "an Interface is no longer extended",
-     "Its contents are lost, and Relationships and Components that ask for it refuse twins that no longer are one."),
+     "Its contents are lost, and Relationships and Components that ask for it refuse what no longer counts as it."),
     (506, "extends-added", _M, "a further Interface is extended", "What was there stays, and more is added."),
     (507, "extends-rerouted", _N, "an extended Interface is reached on another way",
      "It is still extended, directly or through another Interface."),
@@ -121,8 +121,7 @@ _KINDS: Final = (
      "What that means is known to those who use the extension; no value that was valid is refused by DTDL."),
     (550, "language-changed", _M, "the DTDL version is another one",
      "The data is the same, but tools must know that version."),
-    (551, "text-changed", _N, "a text is another one",
-     "Texts are for people; data and programs do not depend on them."),
+    (551, "text-changed", _N, "a text is another one", "Texts are for people; data and programs do not need them."),
 )  # fmt: skip
 
 RULES: Final[Mapping[str, ChangeRule]] = MappingProxyType(
@@ -132,6 +131,8 @@ RULES: Final[Mapping[str, ChangeRule]] = MappingProxyType(
 
 NOT_RAISED: Final = "MT590"
 RAISED: Final = "MT591"
+PUBLISHED: Final = "MT592"
+SAME_FILE: Final = "MT593"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

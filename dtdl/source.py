@@ -403,12 +403,18 @@ def documents(inputs: str | Path | Iterable[str | Path]) -> Iterator[Document]:
 def _of_path(path: Path) -> Iterator[Document]:
     if path.is_dir():
         for file in sorted(path.rglob("*.json")):
-            if file.is_file():
+            if file.is_file() and not is_expansion(file):
                 yield _of_bytes(_bytes(file), str(file))
     elif path.suffix == ".jsonl":
         yield from _of_lines(_bytes(path), path)
     else:
         yield _of_bytes(_bytes(path), str(path))
+
+
+def is_expansion(file: Path) -> bool:
+    """Whether a file of a repository, ``room-1.expanded.json``, repeats what ``room-1.json`` beside it says."""
+    plain = file.name.removesuffix(".expanded.json")
+    return plain != file.name and file.with_name(f"{plain}.json").is_file()
 
 
 def _bytes(path: Path) -> bytes:

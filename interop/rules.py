@@ -9,6 +9,7 @@ from typing import Final
 from dtdl.compiler.findings import RULES as VALUES
 from dtdl.diagnostic import Severity
 from dtdl.rules.words import OWN, WORDS
+from interop.changes import CHANGE_RULES
 from interop.config.rules import RULES, Rule
 from interop.validate.rules import RULES as DATA
 
@@ -114,6 +115,7 @@ def find_tables() -> Mapping[str, Sequence[Rule]]:
         "values": tuple(Rule(identity, *words) for identity, words in VALUES.items()),
         "data": tuple(DATA.values()),
         "OPC UA": _OPCUA,
+        "changes": CHANGE_RULES,
         "definitions": tuple(_of_dtdl()),
     }
 

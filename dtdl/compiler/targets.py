@@ -1,4 +1,4 @@
-"""Targets: which files a compilation writes for pydantic, JSON Schema and RDF, and what is in them."""
+"""Targets: which files a compilation writes for pydantic, JSON Schema, RDF and a repository, and what is in them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dtdl.compiler import emit
 from dtdl.compiler.build import Types
 from dtdl.compiler.jsonschema import schema_document
 from dtdl.parser import parse
+from dtdl.repository import documents
 
 
 def outputs(paths: Sequence[str | Path], output: Path, target: str) -> dict[Path, str]:
@@ -20,7 +21,7 @@ def outputs(paths: Sequence[str | Path], output: Path, target: str) -> dict[Path
     Args:
         paths: Files, folders, ``.jsonl`` files or JSON texts, as ``dtdl.parse`` takes them.
         output: A file with a suffix, or a folder.
-        target: ``pydantic``, ``jsonschema`` or ``rdf``.
+        target: ``pydantic``, ``jsonschema``, ``rdf`` or ``repository``.
 
     Raises:
         ModelInvalid: The definitions have findings.
@@ -48,6 +49,10 @@ def _rdf(paths: Sequence[str | Path], output: Path) -> dict[Path, str]:
     return {output if output.suffix == ".ttl" else output / "models.ttl": turtle(paths)}
 
 
+def _repository(paths: Sequence[str | Path], output: Path) -> dict[Path, str]:
+    return {output / path: text for path, text in documents(paths).items()}
+
+
 _TARGETS: Final[Mapping[str, Callable[[Sequence[str | Path], Path], dict[Path, str]]]] = MappingProxyType(
-    {"pydantic": _pydantic, "jsonschema": _jsonschema, "rdf": _rdf}
+    {"pydantic": _pydantic, "jsonschema": _jsonschema, "rdf": _rdf, "repository": _repository}
 )

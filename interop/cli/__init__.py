@@ -16,6 +16,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "check": ("interop.cli.check", "Check files of every kind; print findings with file, line and column."),
     "validate": ("interop.cli.validate", "Check data against models or a JSON Schema."),
     "explain": ("interop.cli.explain", "Explain a rule."),
+    "diff": ("interop.cli.diff", "Compare two versions of DTDL: what breaks users, which version it needs."),
+    "bump": ("interop.cli.bump", "Raise versions of Interfaces, and every reference to them."),
     "compile": ("interop.cli.compile", "Compile DTDL to typed Python."),
     "up": ("interop.cli.up", "Run what a megatwin.yaml describes, live."),
     "demo": ("interop.cli.demo", "Run two vendors' plants and a simulation as one mega-twin."),

@@ -1,4 +1,4 @@
-"""megatwin compile: DTDL definitions to typed Python, JSON Schema or RDF, written to a file or a package."""
+"""megatwin compile: DTDL definitions to typed Python, JSON Schema, RDF or a repository, written to a file or folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import click
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when the output is not current.")
 @click.option(
     "--target",
-    type=click.Choice(["pydantic", "jsonschema", "rdf"]),
+    type=click.Choice(["pydantic", "jsonschema", "rdf", "repository"]),
     default="pydantic",
     show_default=True,
     help="What to make.",
