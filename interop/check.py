@@ -42,11 +42,15 @@ class Checked:
         files: Names of the files, as given or as found in a given folder.
         skipped: Names of files in given folders that are of a kind that is checked but hold something else.
         diagnostics: By file, line and column.
+        sets: Files of definitions; those of one set were checked together.
+        named: Files of definitions that the caller named, or that lie in a named folder, with links resolved.
     """
 
     files: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    sets: list[tuple[Path, ...]] = field(default_factory=list)
+    named: frozenset[Path] = frozenset()
 
 
 def check(paths: Sequence[str | os.PathLike[str]], *, strict: bool = False, second_opinion: bool = False) -> Checked:
@@ -69,11 +73,13 @@ def check(paths: Sequence[str | os.PathLike[str]], *, strict: bool = False, seco
         path = Path(given)
         for file, kind in _in_folder(path, checked) if path.is_dir() else [(path, _kind_of(path))]:
             chosen[kind].setdefault(file.resolve(), file)
+    checked.named = frozenset(chosen["dtdl"])
     findings = Findings()
     named = _check_configurations(chosen["configuration"].values(), checked, findings)
     loose = [file for real, file in chosen["dtdl"].items() if real not in named]
     if loose:
         checked.files += map(str, loose)
+        checked.sets.append(tuple(loose))
         findings.extend(check_dtdl(loose, allow_undefined="never" if strict else "default"))
     for file in chosen["fmu"].values():
         checked.files.append(str(file))
@@ -138,6 +144,8 @@ def _check_configurations(files: Iterable[Path], checked: Checked, findings: Fin
         checked.files.append(str(file))
         project, found = read_project(file, advise=True)
         findings.extend(found)
+        if project and project.model_files:
+            checked.sets.append(tuple(project.model_files))
         for model in project.model_files if project else ():
             if model.resolve() not in named:
                 checked.files.append(str(model))

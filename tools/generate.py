@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from benchmark_page import benchmark_page
 from cli_page import cli_page
 
+from dtdl.metamodel.editor_schema import editor_schema
 from interop.config.jsonschema import diagnostic_schema, file_schema
 from interop.event_schema import event_schema
 from interop.rest.messages import service_schema
@@ -29,11 +30,19 @@ def _json(schema: Mapping[str, Any]) -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
+def _editor(version: int) -> str:
+    # One blank a level: these are long, and still to be compared line by line.
+    return json.dumps(editor_schema(version), indent=1, ensure_ascii=False) + "\n"
+
+
 GENERATED: Final[Mapping[str, Callable[[], str]]] = {
     "schemas/megatwin.schema.json": lambda: _json(file_schema()),
     "schemas/diagnostic.schema.json": lambda: _json(diagnostic_schema()),
     "schemas/event.schema.json": lambda: _json(event_schema()),
     "schemas/service.schema.json": lambda: _json(service_schema()),
+    "schemas/dtdl.v2.schema.json": lambda: _editor(2),
+    "schemas/dtdl.v3.schema.json": lambda: _editor(3),
+    "schemas/dtdl.v4.schema.json": lambda: _editor(4),
     "docs/benchmarks.md": benchmark_page,
     "docs/cli.md": cli_page,
     "docs/rules.md": lambda: to_markdown(find_rules()),

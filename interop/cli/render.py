@@ -8,19 +8,16 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from dtdl.diagnostic import Diagnostic, Location, Severity
-from interop.rules import find_rules
+from interop.cli.sarif import to_sarif
 
 _WIDTH: Final = 140
 _COLORS: Final = {Severity.ERROR: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m", Severity.INFO: "\x1b[1;36m"}
 _OFF: Final = "\x1b[0m"
-_SARIF_LEVELS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 _GITHUB_LEVELS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
-_SARIF_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 class _Sheet(NamedTuple):
@@ -146,51 +143,7 @@ def _json(sheet: _Sheet) -> str:
 
 
 def _sarif(sheet: _Sheet) -> str:
-    rules = sorted({item.rule for item in sheet.found})
-    driver = {"name": "megatwin", "version": version("megatwin"), "rules": [_sarif_rule(rule) for rule in rules]}
-    run = {
-        "tool": {"driver": driver},
-        "columnKind": "unicodeCodePoints",
-        "artifacts": [{"location": {"uri": _uri(file)}} for file in sheet.checked],
-        "results": [_sarif_result(item, rules.index(item.rule)) for item in sheet.found],
-    }
-    return json.dumps({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
-
-
-def _sarif_rule(rule: str) -> dict[str, Any]:
-    known = find_rules().get(rule)
-    if known is None:
-        return {"id": rule}
-    text = {"text": f"{known.explanation} {known.remedy}"}
-    return {"id": rule, "shortDescription": {"text": known.summary}, "help": text}
-
-
-def _sarif_result(found: Diagnostic, index: int) -> dict[str, Any]:
-    text = " ".join(part for part in (found.cause, found.action) if part)
-    result: dict[str, Any] = {
-        "ruleId": found.rule,
-        "ruleIndex": index,
-        "level": _SARIF_LEVELS[found.severity],
-        "message": {"text": text},
-    }
-    where = found.location
-    if where is not None:
-        physical: dict[str, Any] = {"artifactLocation": {"uri": _uri(where.file)}}
-        region = {
-            "startLine": where.line,
-            "startColumn": where.column,
-            "endLine": where.end_line,
-            "endColumn": where.end_column,
-        }
-        if where.line:
-            physical["region"] = {name: value for name, value in region.items() if value}
-        result["locations"] = [{"physicalLocation": physical}]
-    return result
-
-
-def _uri(file: str) -> str:
-    path = Path(file)
-    return path.as_uri() if path.is_absolute() else path.as_posix().replace(" ", "%20")
+    return to_sarif(sheet.found, sheet.checked)
 
 
 def _github(sheet: _Sheet) -> str:

@@ -14,12 +14,16 @@ from interop.event import Event
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
-NAMES = ["megatwin", "diagnostic", "event", "service"]
+NAMES = ["megatwin", "diagnostic", "event", "service", "dtdl.v2", "dtdl.v3", "dtdl.v4"]
 DATA = {".yaml", ".json"}
 
 
 def schema(name):
     return json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text("utf-8"))
+
+
+def draft_of(found):
+    return jsonschema.validators.validator_for(found, default=None)
 
 
 def content(path):
@@ -49,7 +53,9 @@ def test_every_generated_file_is_current(capsys):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_schema_is_valid_and_says_what_it_is_made_from(name):
     found = schema(name)
-    jsonschema.Draft202012Validator.check_schema(found)
+    draft = draft_of(found)
+    assert draft is (jsonschema.Draft7Validator if name.startswith("dtdl.") else jsonschema.Draft202012Validator)
+    draft.check_schema(found)
     assert found["$id"] == f"urn:megatwin:schemas:{name}.schema.json"
     assert "tools/generate.py" in found["$comment"]
     assert {path.parent.name for path in examples("valid")} == set(NAMES)
@@ -58,13 +64,15 @@ def test_a_schema_is_valid_and_says_what_it_is_made_from(name):
 
 @pytest.mark.parametrize("path", examples("valid"), ids=case_id)
 def test_what_is_right_fits(path):
-    jsonschema.validate(content(path), schema(path.parent.name), jsonschema.Draft202012Validator)
+    found = schema(path.parent.name)
+    jsonschema.validate(content(path), found, draft_of(found))
 
 
 @pytest.mark.parametrize("path", examples("invalid"), ids=case_id)
 def test_what_is_wrong_does_not_fit(path):
+    found = schema(path.parent.name)
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(content(path), schema(path.parent.name), jsonschema.Draft202012Validator)
+        jsonschema.validate(content(path), found, draft_of(found))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*/megatwin.yaml")), ids=lambda path: path.parent.name)
