@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from dtdl.errors import MegatwinError
-
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -94,7 +92,7 @@ class _Stop:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.event = asyncio.Event()
         self.code = 0
-        self.error: MegatwinError | None = None
+        self.error: BaseException | None = None
         for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 0)):
             loop.add_signal_handler(number, self._set, code)
 
@@ -104,10 +102,15 @@ class _Stop:
         self.code = code
         self.event.set()
 
-    def fail(self, error: MegatwinError) -> None:
-        """Stops, since something that was asked for cannot be."""
-        self.error = error
-        self.event.set()
+    def watch(self, task: asyncio.Task[None]) -> None:
+        """Stops when a task ends with an error, since something that was asked for cannot be; that error is raised."""
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.error = self.error or error
+            self.event.set()
 
 
 def _say_start(up: Running) -> None:
@@ -121,22 +124,19 @@ def _say_start(up: Running) -> None:
         click.echo(f"megatwin: REST     {up.rest.url}  (docs: {up.rest.url}/docs)", err=True)
 
 
-async def _say_opcua(up: Running, stop: _Stop) -> None:
-    """Says where the OPC UA server is, once it serves."""
-    if up.opcua is None:
-        return
-    try:
+async def _say_opcua(up: Running) -> None:
+    """Says where the OPC UA server is, once it serves; raises what its start raised."""
+    if up.opcua is not None:
         server = await asyncio.shield(up.opcua)
-    except MegatwinError as error:
-        stop.fail(error)
-        return
-    click.echo(f"megatwin: OPC UA   {server.url}", err=True)
+        click.echo(f"megatwin: OPC UA   {server.url}", err=True)
 
 
 async def _show(up: Running, what: Foreground, stop: _Stop) -> None:
     loop = asyncio.get_running_loop()
     end = None if what.for_s is None else loop.time() + what.for_s
-    saying = [asyncio.create_task(_say_links(up)), asyncio.create_task(_say_opcua(up, stop))]
+    saying = [asyncio.create_task(_say_links(up)), asyncio.create_task(_say_opcua(up))]
+    for task in saying:
+        stop.watch(task)
     try:
         if not what.show_values:
             await _sleep(stop, None if end is None else end - loop.time())
@@ -149,7 +149,7 @@ async def _show(up: Running, what: Foreground, stop: _Stop) -> None:
     finally:
         for task in saying:
             task.cancel()
-        await asyncio.gather(*saying, return_exceptions=True)
+        await asyncio.wait(saying)  # what they raise is the stop's
 
 
 async def _say_links(up: Running) -> None:

@@ -8,9 +8,11 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from dtdl.errors import TwinNotFound
 from interop.rest import messages, view
 from interop.rest.request import instant, number, read_json
 from interop.rest.routes import Body, Call, Parameter, Reply, Route
+from interop.service import TwinService
 from interop.values import Point
 
 LIST_PAGE: Final = 100
@@ -62,7 +64,29 @@ async def command(call: Call) -> Response:
     """POST /v1/twins/{id}/commands/{name}."""
     point = Point(call.names["id"], view.parse_path(call.names["name"]))
     argument = await read_json(call.request, empty=None)
+    _require_command(call.service, point)
     return _reply(messages.CommandResult(result=await call.service.call(point, argument, call.caller)))
+
+
+def _require_command(service: TwinService, point: Point) -> None:
+    """A name that the model lacks is reported as what this route is about.
+
+    Raises:
+        TwinNotFound: ``DigitalTwinNotFound``: no such twin; ``CommandNotFound``: its model has no such Command.
+    """
+    state = view.state_of(service, point.twin)
+    try:
+        is_command = service.point_type(point).is_command
+    except TwinNotFound as error:
+        raise _no_command(state.model, point) from error
+    if not is_command:
+        raise _no_command(state.model, point)
+
+
+def _no_command(model: str, point: Point) -> TwinNotFound:
+    name = view.path_text(point.path)
+    action = f"Ask GET /v1/twins/{point.twin} for its commands."
+    return TwinNotFound("CommandNotFound", f"{model} has no Command {name!r}", action=action)
 
 
 async def health(call: Call) -> Response:
@@ -131,7 +155,8 @@ ROUTES: Final[tuple[Route, ...]] = (
         body=Body(schema={"description": "The argument as the command's request schema has it."}, required=False),
         replies={200: Reply(description="What it answered.", model=messages.CommandResult)},
         errors={400: ("InvalidArgument", "ValidationFailed", "Bad… (the OPC UA code with which a plant refused)"),
-                **_NO_TWIN, 413: ("PayloadTooLarge",), 415: ("UnsupportedMediaType",),
+                404: ("DigitalTwinNotFound", "CommandNotFound"), 413: ("PayloadTooLarge",),
+                415: ("UnsupportedMediaType",),
                 503: ("LinkDown", "Overloaded"), 504: ("Expired",)},
     ),
     Route(

@@ -58,10 +58,8 @@ class Streams:
         wanted = Filter(frozenset(query.getlist("twin")), [view.parse_path(text) for text in query.getlist("path")])
         if len(self._open) >= MAX_STREAMS:
             raise Overloaded(f"there are {MAX_STREAMS} streams already", action="Close some, or try again later.")
-        subscription = call.service.subscribe(queue=self._queue)
-        self._open.add(subscription)
         return StreamingResponse(
-            self._events(call.service, subscription, wanted, since),
+            self._events(call.service, wanted, since),
             media_type="text/event-stream",
             headers={"cache-control": "no-store", "x-accel-buffering": "no"},
         )
@@ -71,9 +69,11 @@ class Streams:
         for subscription in tuple(self._open):
             subscription.close()
 
-    async def _events(
-        self, service: TwinService, subscription: Subscription, wanted: Filter, since: int | None
-    ) -> AsyncIterator[bytes]:
+    async def _events(self, service: TwinService, wanted: Filter, since: int | None) -> AsyncIterator[bytes]:
+        # Subscribed here and not in the handler: a response whose reader has gone before its first frame is never
+        # iterated, and then nobody would end the subscription.
+        subscription = service.subscribe(queue=self._queue)
+        self._open.add(subscription)
         upto = service.graph.seq
         start = upto if since is None else min(since, upto)
         try:

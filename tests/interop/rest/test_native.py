@@ -119,6 +119,15 @@ async def test_a_command_of_a_component_needs_no_body(http: httpx.AsyncClient, s
     assert service.calls[0][:2] == (Point("room", ("vent", "boost")), None)
 
 
+@pytest.mark.parametrize("name", ["launch", "vent%2Flaunch", "temperature", "vent"])
+async def test_a_command_that_the_model_lacks_is_not_found(http: httpx.AsyncClient, name: str) -> None:
+    reply = await http.post(f"/v1/twins/room/commands/{name}")
+    assert (reply.status_code, reply.json()["code"]) == (404, "CommandNotFound")
+    assert reply.headers["x-ms-error-code"] == "CommandNotFound"
+    reply = await http.post(f"/v1/twins/nobody/commands/{name}")
+    assert (reply.status_code, reply.json()["code"]) == (404, "DigitalTwinNotFound")
+
+
 async def test_health_and_readiness(http: httpx.AsyncClient, service: MemoryService) -> None:
     health = Health.model_validate((await http.get("/v1/health")).json())
     assert (health.ready, health.sources[0].name) == (True, "plant")

@@ -11,7 +11,16 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from dtdl.errors import Conflict, Expired, LinkDown, PreconditionFailed, Refused, RequestInvalid, ValueInvalid
+from dtdl.errors import (
+    Conflict,
+    Expired,
+    LinkDown,
+    PreconditionFailed,
+    Refused,
+    RequestInvalid,
+    TwinNotFound,
+    ValueInvalid,
+)
 from interop.config.plan import Address
 from interop.rest import messages
 from interop.rest.client import AsyncClient, connect
@@ -150,6 +159,14 @@ async def test_a_command_calls_the_plant(tmp_path: Path) -> None:
         assert await twins.call("p1/reset", 4) == 5
         with pytest.raises(ValueInvalid):
             await twins.call("p1/reset", "deep")
+
+
+async def test_a_command_that_the_model_lacks_is_404_with_its_own_code(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, twins):
+        for name in ("launch", "power", "motor/launch"):
+            with pytest.raises(TwinNotFound) as caught:
+                await twins.call(f"p1/{name}")
+            assert caught.value.code == "CommandNotFound"
 
 
 async def test_the_past_is_read_and_a_stream_resumes_after_a_restart(tmp_path: Path) -> None:

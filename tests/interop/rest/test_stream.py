@@ -9,9 +9,14 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from starlette.requests import Request
 
+from interop.rest.adt import Documents
 from interop.rest.messages import Change
+from interop.rest.routes import Call
 from interop.rest.server import RestServer
+from interop.rest.stream import Streams
+from interop.service import Caller
 from interop.values import BAD_NO_COMMUNICATION, Point, Reading, Sample, format_time, utc_now
 from tests.interop.rest.memory_service import ROOM, MemoryService
 
@@ -147,6 +152,13 @@ async def test_a_slow_reader_is_told_what_it_lost_and_stops_no_one(server: RestS
     assert lost["batches"] > 0
     assert 0 < lost["after"] < 201
     slow.close()
+
+
+async def test_a_response_that_is_never_begun_leaves_no_subscription(service: MemoryService) -> None:
+    streams = Streams()
+    scope = {"type": "http", "method": "GET", "path": "/v1/stream", "query_string": b"", "headers": []}
+    await streams.stream(Call(Request(scope), service, Caller("client:x"), {}, Documents(service.model)))
+    assert not service.has_reader.is_set()
 
 
 async def test_stopping_ends_open_streams(server: RestServer, http: httpx.AsyncClient) -> None:
