@@ -67,8 +67,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Megatwin]:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What the pages speak of: a project, and the examples of the checkout."""
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "room.json").write_text(json.dumps(ROOM), "utf-8")
+    tank = ROOM | {"@id": "dtmi:example:Tank;1"}
+    for name, model in (("models/room", ROOM), ("models/tank", tank), ("old/room", ROOM), ("new/room", ROOM)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.json").write_text(json.dumps(model), "utf-8")
+    (tmp_path / "twins.csv").write_text("$dtId,temperature\ntank-1,20.5\n", "utf-8")
+    (tmp_path / "settings.json").write_text("{}", "utf-8")
+    (tmp_path / "settings.schema.json").write_text('{"type": "object"}', "utf-8")
     (tmp_path / "megatwin.yaml").write_text(FILE, "utf-8")
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
@@ -186,8 +191,8 @@ def test_a_command_line_of_a_page_names_a_command_and_options_that_exist(where: 
         context = click.Context(found, info_name=name, parent=context)
     options = {name for parameter in found.get_params(context) for name in parameter.opts}
     for word in words:
-        option = word.strip("[]").split("=")[0]
-        assert not re.match(r"--?[a-z]", option) or option in options, f"{option} is no option of {found.name}"
+        for option in re.split(r"[|=]", word.strip("[]")):
+            assert not re.match(r"--?[a-z]", option) or option in options, f"{option} is no option of {found.name}"
     placeholders = any(re.search(r"^\[|\.\.\.|[|…]", word) for word in words) or words[:1] == ["COMMAND"]
     if not placeholders and not isinstance(found, click.Group):
         found.make_context(found.name, list(words))
