@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from dtdl.change import SAME_FILE
 from dtdl.diagnostic import Diagnostic
@@ -17,6 +17,7 @@ from dtdl.printer import dump
 from dtdl.resolver import expanded_name, relative
 
 Json = Any
+_LANGUAGE: Final = "dtmi:dtdl:context;"
 Inputs = Model | str | Path | Iterable[str | Path]
 
 
@@ -40,7 +41,7 @@ def documents(definitions: Inputs, *, expanded: bool = True) -> dict[Path, str]:
     for document in dump(model):
         context = document.get("@context")
         for lifted in _lifted(document, model):
-            printed[lifted["@id"]] = {"@context": context, **lifted} if "@context" not in lifted else lifted
+            printed[lifted["@id"]] = {"@context": None} | lifted | {"@context": _contexts(context, lifted)}
         printed[document["@id"]] = document
     paths = {dtmi: Path("dtmi") / relative(dtmi) for dtmi in printed}
     _refuse_clashes(paths, model)
@@ -96,6 +97,16 @@ def _lifted(value: Json, model: Model) -> Iterator[dict[str, Json]]:
         if isinstance(item, dict) and isinstance(model.get(item.get("@id", "")), Interface):
             value[key] = item["@id"]
             yield item
+
+
+def _contexts(outer: Json, lifted: Mapping[str, Json]) -> Json:
+    """Gives the contexts of an Interface that stood inside another: those around it, unless it names the language."""
+    given, own = (
+        found if isinstance(found, list) else [] if found is None else [found]
+        for found in (outer, lifted.get("@context"))
+    )
+    every = own if own and own[0].startswith(_LANGUAGE) else [*given, *(name for name in own if name not in given)]
+    return every[0] if len(every) == 1 else every
 
 
 def _closure(interface: Interface, model: Model) -> Iterator[str]:

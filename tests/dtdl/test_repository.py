@@ -8,6 +8,7 @@ import pytest
 
 import dtdl
 from dtdl import repository
+from dtdl.diff import diff
 from dtdl.errors import InputUnreadable, LimitExceeded, ModelInvalid
 from dtdl.resolver import folder
 
@@ -120,3 +121,22 @@ def test_an_ontology_goes_into_a_repository_and_comes_back(tmp_path, name):
     for dtmi in sorted(model.interfaces)[::200]:
         user = {"@context": "dtmi:dtdl:context;2", "@id": "dtmi:u;1", "@type": "Interface", "extends": dtmi}
         assert dtmi in dtdl.parse(json.dumps(user), resolver=folder(tmp_path))
+
+
+@pytest.mark.skipif(not CASES, reason="MEGATWIN_CASES names no folder of cases")
+def test_valid_cases_differ_in_nothing_when_they_come_back_from_a_repository():
+    compared = 0
+    for file in sorted(Path(CASES, "conformance", "dtdl").glob("*.jsonl")):
+        for line in file.read_text("utf-8").splitlines()[::80]:
+            body = json.loads(line)["body"]
+            for case in body if isinstance(body, list) else [body]:
+                if not case.get("valid") or "input" not in case:
+                    continue
+                texts = [json.dumps(item) for item in case["input"]]
+                if any(found.severity == "error" for found in dtdl.check(texts, allow_undefined="always")):
+                    continue  # it needs a resolver, a limit or a tolerance
+                model = dtdl.parse(texts, allow_undefined="always")
+                written = repository.documents(model, expanded=False).values()
+                assert list(diff(model, dtdl.parse(list(written), allow_undefined="always"))) == []
+                compared += 1
+    assert compared > 50
