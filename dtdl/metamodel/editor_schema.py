@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any, Final
 
 from dtdl.metamodel import ClassRule, Language, Metamodel, PropertyRule, TypeRule, bound, metamodel
@@ -118,7 +119,7 @@ class _Maker:
         text = json.dumps(schema, sort_keys=True)
         if len(text) < _SMALL:
             return schema
-        name = self.known.setdefault(text, f"shared {len(self.known) + 1}")
+        name = self.known.setdefault(text, f"shared-{len(self.known) + 1}")
         self.definitions[name] = schema
         return _ref(name)
 
@@ -130,16 +131,16 @@ class _Maker:
         self.definitions["context"] = self.context()
         self.definitions["otherVersion"] = self.other_version()
         for rule in self.classes:
-            self.definitions[f"is {rule.name}"] = self.element(rule)
+            self.definitions[f"is-{rule.name}"] = self.element(rule)
         for name in self.slots():
             rule = self.language.classes[name]
             self.definitions[name] = self.slot(rule, typed=True)
-            self.definitions[f"{name} of any form"] = self.slot(rule, typed=False)
+            self.definitions[f"{name}-of-any-form"] = self.slot(rule, typed=False)
         root = {
             "type": "object",
             "required": ["@context", "@id", "@type"],
-            "properties": {"@context": self.root_context(), "@type": _ref("type Interface")},
-            "allOf": [_ref("is Interface")],
+            "properties": {"@context": self.root_context(), "@type": _ref("type-Interface")},
+            "allOf": [_ref("is-Interface")],
         }
         self.definitions["root"] = root
         whole = {
@@ -236,10 +237,10 @@ class _Maker:
             element = {"type": "object", "required": ["@type"]}
         elif len(set(kinds.values())) == 1:
             name = next(iter(kinds.values()))
-            element = {"allOf": [_ref(f"is {name}")]} | ({"required": ["@type"]} if typed else {})
+            element = {"allOf": [_ref(f"is-{name}")]} | ({"required": ["@type"]} if typed else {})
         else:
             branches = [
-                _when(_says(text for text, kind in kinds.items() if kind == name), _ref(f"is {name}"))
+                _when(_says(text for text, kind in kinds.items() if kind == name), _ref(f"is-{name}"))
                 for name in dict.fromkeys(kinds.values())
             ]
             element = _says(kinds) | {"allOf": branches}
@@ -248,10 +249,11 @@ class _Maker:
 
     def reference(self, expected: ClassRule) -> Schema:
         """Gives what may refer to an element of a class: a term of a standard element, or a DTMI."""
-        terms = [term for term, kind in self.standard().items() if kind in expected.kinds]
+        terms = [term for term, kind in self.standard.items() if kind in expected.kinds]
         dtmi = {"type": "string", "pattern": self.language.table["identifiers"]["pattern"]}
         return {"anyOf": [{"enum": terms}, dtmi]} if terms else dtmi
 
+    @cached_property
     def standard(self) -> Mapping[str, str]:
         """Gives the terms of all standard elements that may be referred to, with their class."""
         found: dict[str, str] = {}
@@ -284,9 +286,9 @@ class _Maker:
     def element(self, rule: ClassRule) -> Schema:
         """Gives the schema of an element of one class."""
         fitting = self.fitting(rule)
-        self.definitions[f"type {rule.name}"] = self.type_of(rule, fitting)
+        self.definitions[f"type-{rule.name}"] = self.type_of(rule, fitting)
         properties: dict[str, Json] = {"@id": _ref("id"), "@context": _ref("context")}
-        properties["@type"] = _ref(f"type {rule.name}")
+        properties["@type"] = _ref(f"type-{rule.name}")
         if rule.name in self.language.id_lengths:
             longest = bound(self.language.id_lengths[rule.name], "")
             properties["@id"] = {"allOf": [_ref("id")], "maxLength": longest}
@@ -432,7 +434,7 @@ class _Maker:
         if len(names) != len(constraint["requiredTypeNames"]):
             return None
         kinds = frozenset[str]().union(*(self.language.classes[name].kinds for name in names))
-        terms = [term for term, kind in self.standard().items() if kind in kinds]
+        terms = [term for term, kind in self.standard.items() if kind in kinds]
         choices: list[Json] = [{"enum": terms}, _DTMI, {"type": "array"}, _ref("otherVersion")]
         written = [text for name in sorted(kinds) for text in self.language.classes[name].written]
         if written:
@@ -501,7 +503,7 @@ class _Maker:
     def objects(self, given: PropertyRule) -> Schema:
         """Gives the schema of a property that holds elements."""
         name = given.target or "Entity"
-        item = _ref(name if given.type_required else f"{name} of any form")
+        item = _ref(name if given.type_required else f"{name}-of-any-form")
         if "values" in given.table:
             item = {"anyOf": [{"enum": given.table["values"]}, {"enum": given.table["uris"]}]}
         elif given.id_required:
@@ -540,11 +542,22 @@ class _Maker:
         item = limits | {
             "type": [kind, "object"],
             "required": ["@value"],
-            "properties": {"@value": limits, "@type": {"type": ["string", "array"]}},
+            "properties": {"@value": limits, "@type": _several({"enum": self.datatype(given)}, least=1, most=1)},
         }
-        item["propertyNames"] = {"pattern": "^@(type|value)$" if self.language.restricts_keywords else "^@"}
+        item["propertyNames"] = {"pattern": self.keywords("type", "value")}
         array: Schema = {"type": [kind, "object", "array"], "items": item | {"type": [kind, "object", "array"]}}
         return item | array | {"maxItems": 1} | ({"minItems": 1} if not given.optional else {})
+
+    @staticmethod
+    def datatype(given: PropertyRule) -> list[str]:
+        """Gives the types that a value object of a literal may name."""
+        return [f"xsd:{given.kind}", f"http://www.w3.org/2001/XMLSchema#{given.kind}"]
+
+    def keywords(self, *known: str) -> str:
+        """Gives the pattern of the keywords that a value object may have."""
+        if self.language.restricts_keywords:
+            return f"^@({'|'.join(known)})$"
+        return "^@(?!(id|graph|context)$)"
 
     def texts(self, given: PropertyRule) -> Schema:
         """Gives the schema of a text in languages."""
@@ -553,6 +566,7 @@ class _Maker:
             "type": "object",
             "required": ["@value"],
             "properties": {"@value": text, "@language": {"type": "string", "pattern": _LANGUAGE}},
+            "propertyNames": {"pattern": self.keywords("type", "value", "language")},
         }
         array = {"items": {"if": {"type": "object"}, "then": tagged, "else": text}}
         languages = {"propertyNames": {"pattern": _LANGUAGE}, "additionalProperties": text}

@@ -61,12 +61,13 @@ def test_no_valid_published_case_is_refused(version):
 
 
 @needs_cases
-@pytest.mark.parametrize("version", [2, 3, 4])
-def test_most_invalid_published_cases_are_refused(version):
-    invalid = [case for _, case in cases(version) if not case["valid"]][::6]
-    assert len(invalid) > 300
+@pytest.mark.slow
+@pytest.mark.parametrize(("version", "share"), [(2, 0.85), (3, 0.9), (4, 0.89)])
+def test_most_invalid_published_cases_are_refused(version, share):
+    invalid = [case for _, case in cases(version) if not case["valid"]]
+    assert len(invalid) > 2000
     refused = sum(not accepts(version, case) for case in invalid)
-    assert refused / len(invalid) > 0.82
+    assert refused / len(invalid) > share
 
 
 @needs_cases

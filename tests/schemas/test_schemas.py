@@ -3,6 +3,7 @@
 import importlib.util
 import json
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import jsonschema
@@ -24,6 +25,12 @@ def schema(name):
 
 def draft_of(found):
     return jsonschema.validators.validator_for(found, default=None)
+
+
+@cache
+def validator(name):
+    found = schema(name)
+    return draft_of(found)(found)
 
 
 def content(path):
@@ -64,15 +71,13 @@ def test_a_schema_is_valid_and_says_what_it_is_made_from(name):
 
 @pytest.mark.parametrize("path", examples("valid"), ids=case_id)
 def test_what_is_right_fits(path):
-    found = schema(path.parent.name)
-    jsonschema.validate(content(path), found, draft_of(found))
+    validator(path.parent.name).validate(content(path))
 
 
 @pytest.mark.parametrize("path", examples("invalid"), ids=case_id)
 def test_what_is_wrong_does_not_fit(path):
-    found = schema(path.parent.name)
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(content(path), found, draft_of(found))
+        validator(path.parent.name).validate(content(path))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*/megatwin.yaml")), ids=lambda path: path.parent.name)
