@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -54,7 +55,8 @@ def command(example: str, for_s: float | None, form: str, folder: Path | None, o
         raise InputUnreadable(
             f"there is no example {example!r} with plants", action=f"Use one of: {', '.join(_examples())}."
         )
-    with ExitStack() as stack:
+    with suppress(_Terminated), ExitStack() as stack:
+        stack.enter_context(_unwinding_at_sigterm())
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="megatwin-demo-")))
         shutil.copytree(origin, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".megatwin"))
@@ -63,6 +65,26 @@ def command(example: str, for_s: float | None, form: str, folder: Path | None, o
         settings = [plant.setting() for plant in plants]
         settings += [f"serve.{name}=127.0.0.1:{_port(port)}" for name, port in (("http", 8080), ("opcua", 4850))]
         return run(Foreground(file=folder / "megatwin.yaml", overrides=(*settings, *overrides), for_s=for_s, form=form))
+    return 0  # as for a SIGTERM that comes later
+
+
+class _Terminated(BaseException):
+    """SIGTERM came before the loop ran, which has a handler of its own; it passes through all like Ctrl-C."""
+
+
+@contextmanager
+def _unwinding_at_sigterm() -> Iterator[None]:
+    """Makes SIGTERM end the block from within, so that no process and no folder is left."""
+
+    def end(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one must not break the unwinding off
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _examples() -> list[str]:
@@ -88,7 +110,7 @@ def _port(wanted: int) -> int:
 
 
 class _Process:
-    """A plant in a process of its own, and the one JSON line that it prints when it serves."""
+    """A plant in a process of its own, the one JSON line that it prints when it serves, and its last words if not."""
 
     def __init__(self, plant: Plant, folder: Path) -> None:
         self._plant, self._folder = plant, folder
@@ -96,36 +118,51 @@ class _Process:
 
     def _start(self, port: int) -> None:
         self._line = b""
+        self._last_words = ""
         self._has_told = threading.Event()
         self._process = subprocess.Popen(  # noqa: S603 - a file that ships with us
             [sys.executable, self._plant.run, "--port", str(port), *self._plant.arguments],
-            cwd=self._folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            cwd=self._folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             start_new_session=True,
         )  # fmt: skip
-        threading.Thread(target=self._read, args=(self._process, self._has_told), daemon=True).start()
+        self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read, self._read_errors)]
+        for reader in self._readers:
+            reader.start()
 
-    def _read(self, process: subprocess.Popen[bytes], told: threading.Event) -> None:
-        assert process.stdout is not None
-        with process.stdout:
-            self._line = process.stdout.readline()
-            told.set()
-            for _ in process.stdout:  # a full pipe would stop the plant
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as stdout:
+            self._line = stdout.readline()
+            self._has_told.set()
+            for _ in stdout:  # a full pipe would stop the plant
                 pass
+
+    def _read_errors(self) -> None:
+        assert self._process.stderr is not None
+        with self._process.stderr as stderr:
+            for line in stderr:
+                self._last_words = line.decode(errors="replace").strip() or self._last_words
+
+    def _has_ended(self) -> bool:
+        """Whether it closed its output before it served; waits until that or the other is sure, or the time is up."""
+        return self._has_told.wait(_READY_S) and not self._line
 
     def setting(self) -> str:
         """Waits until it serves; gives the setting that binds it.
 
         Raises:
-            NotReady: It does not serve within 20 seconds.
+            NotReady: It ended, on any free port too, or does not serve within 20 seconds.
         """
-        if self._has_told.wait(_READY_S) and not self._line:
-            self.stop()  # it ended: most likely its port was taken between our look and its start
+        if self._has_ended():
+            self.stop()  # most likely its port was taken between our look and its start
             self._start(0)
-            self._has_told.wait(_READY_S)
+        ended = self._has_ended()
         if not self._line:
+            self.stop()
+            how = f"ended with code {self._process.returncode}" if ended else f"did not start within {_READY_S:g} s"
             raise NotReady(
-                f"the plant {self._plant.run} did not start within {_READY_S:g} s",
-                action=f"Run it by hand to see why: python {self._plant.run}",
+                f"the plant {self._plant.run} {how}" + (f": {self._last_words}" if self._last_words else ""),
+                action=f"Run it by hand to see more: {sys.executable} {self._plant.run}",
             )
         said = json.loads(self._line)
         click.echo(f"megatwin: plant    {said['url']}  ({self._plant.run})", err=True)
@@ -138,7 +175,7 @@ class _Process:
         return f"sources.{self._plant.source}.{self._plant.key}={said['url']}"
 
     def stop(self) -> None:
-        """Ends it, by force if it does not end by itself."""
+        """Ends it, by force if it does not end by itself; may be called again."""
         self._process.terminate()
         try:
             self._process.wait(_STOP_S)
@@ -147,6 +184,8 @@ class _Process:
             self._process.wait()
         assert self._process.stdin is not None
         self._process.stdin.close()
+        for reader in self._readers:
+            reader.join(_STOP_S)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from dtdl.errors import NotReady
 from interop.cli import demo
 from interop.values import parse_time
 from tests.e2e.harness import ROOT, Megatwin, children_of, environment, megatwin, wait_until
@@ -134,6 +135,43 @@ def test_a_plant_whose_port_is_taken_while_it_starts_gets_another(
     assert setting.startswith("sources.borealis.opcua=opc.tcp://127.0.0.1:")
     assert not setting.endswith(f":{taken}")
     assert setting.split("=")[1] in capsys.readouterr().err
+
+
+def script(folder: Path, text: str) -> demo.Plant:
+    (folder / "plant.py").write_text(text, "utf-8")
+    return demo.Plant("x", "opcua", "plant.py", (), 0)
+
+
+def test_a_plant_that_ends_at_once_is_tried_twice_and_says_why(tmp_path: Path) -> None:
+    text = "import sys\nopen('tries', 'a').write('x')\nprint('noise', file=sys.stderr)\nsys.exit('the valve sticks')\n"
+    with (
+        demo._running(script(tmp_path, text), tmp_path) as plant,
+        pytest.raises(NotReady, match=r"^the plant plant\.py ended with code 1: the valve sticks"),
+    ):
+        plant.setting()
+    assert (tmp_path / "tries").read_text("utf-8") == "xx"
+
+
+def test_a_plant_that_stays_silent_is_told_from_one_that_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "_READY_S", 1.5)
+    with (
+        demo._running(script(tmp_path, "import sys\nsys.stdin.read()\n"), tmp_path) as plant,
+        pytest.raises(NotReady, match=r"^the plant plant\.py did not start within 1\.5 s\n"),
+    ):
+        plant.setting()
+
+
+@pytest.mark.parametrize("plants", [1, 2])
+def test_sigterm_before_anything_runs_leaves_no_process_and_no_folder(tmp_path: Path, plants: int) -> None:
+    folder, env = temporary(tmp_path)
+    with megatwin("demo", cwd=tmp_path, env=env) as running:
+        session = running.process.pid
+        wait_until(lambda: len(in_folder(folder)) >= plants, 40, "the plants start")
+        assert running.stop(signal.SIGTERM) == 0
+        assert children_of(session) == []
+        assert in_folder(folder) == []
+        assert list(folder.iterdir()) == []
+        assert "Traceback" not in "\n".join(running.said)
 
 
 def test_an_unknown_example_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
