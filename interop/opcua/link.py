@@ -16,6 +16,7 @@ from asyncua import ua
 from dtdl.errors import Expired, InteropError, LinkDown, Refused, Untrusted
 from interop.opcua.errors import translated
 from interop.opcua.history import Outage
+from interop.opcua.liveness import Liveness
 from interop.opcua.outbox import Outbox
 from interop.opcua.resolve import Bound, Resolver
 from interop.opcua.security import Store
@@ -29,7 +30,7 @@ from interop.values import BAD_NOT_FOUND, LinkEvent, Point, Sample, Value, utc_n
 _log = logging.getLogger(__name__)
 _BACK_OFF_S: Final = (0.1, 0.25, 0.5, 1.0, 2.0)
 _NOT_SENT: Final = "BadRequestCancelledByClient"
-_LAG_S: Final = 0.5
+_CANCEL_S: Final = 3.0
 _STATE: Final = (ua.NodeId(ua.ObjectIds.Server_ServerStatus_State), ua.AttributeIds.Value)
 
 
@@ -44,13 +45,13 @@ class Link:
         self._name = source.name
         self._settings: OpcUaSettings = source.settings
         self._bindings = source.bindings
-        self._stale_s = self._settings.defaults.stale_after
+        self._liveness = Liveness(self._settings.defaults.stale_after)
         self._opener = Opener(
             name=source.name,
             settings=self._settings,
             base=Path(source.base),
             store=Store(Path(source.state_dir)),
-            timeout_s=min(max(self._stale_s, 1.0), 4.0),
+            timeout_s=min(max(self._liveness.stale_s, 1.0), 4.0),
         )
         self._keeper: asyncio.Task[None] | None = None
         self._session: Session | None = None
@@ -80,9 +81,10 @@ class Link:
 
     async def close(self) -> None:
         """Ends the session; observers' iterations end."""
-        if self._keeper is not None:
+        while self._keeper is not None and not self._keeper.done():
             self._keeper.cancel()
-            await asyncio.wait([self._keeper])
+            # in Python 3.11 wait_for swallows a cancellation that comes together with its result
+            await asyncio.wait([self._keeper], timeout=_CANCEL_S)
 
     async def _keep(self) -> None:
         """Connects and watches, again and again."""
@@ -96,18 +98,31 @@ class Link:
                 self._say_down(error.message + remedy)
             else:
                 try:
-                    with translated(f"preparing the link to {self._settings.opcua}"):
-                        await self._take_up(session)
-                    tries = 0
-                    cause = await self._watch(session)
-                except InteropError as error:
-                    cause = error.message
+                    if await self._live(session):
+                        tries = 0
                 finally:
                     self._session = None
                     await session.close()
-                self._say_down(cause)
             await asyncio.sleep(_BACK_OFF_S[min(tries, len(_BACK_OFF_S) - 1)])
             tries += 1
+
+    async def _live(self, session: Session) -> bool:
+        """Uses a session until it is lost, and says so before anybody waits for its end.
+
+        Returns:
+            Whether the link was up.
+        """
+        came_up = False
+        try:
+            with translated(f"preparing the link to {self._settings.opcua}"):
+                await self._take_up(session)
+            came_up = True
+            cause = await self._watch(session)
+        except InteropError as error:
+            cause = error.message
+        self._session = None
+        self._say_down(cause)
+        return came_up
 
     async def _take_up(self, session: Session) -> None:
         """Resolves anew, subscribes, and says that the link is up."""
@@ -139,17 +154,15 @@ class Link:
             await self._join(session, late)
 
     async def _watch(self, session: Session) -> str:
-        """Returns why the session is lost, at the latest ``stale_after`` after the last sign of life."""
-        beat_s = self._stale_s / 3
+        """Returns why the session is lost, before ``stale_after`` has passed since the last sign of life."""
+        beat_s = self._liveness.beat_s
         while True:
-            with contextlib.suppress(TimeoutError):
-                return await asyncio.wait_for(asyncio.shield(session.lost), beat_s / 2)
+            await asyncio.wait([session.lost], timeout=max(session.alive + beat_s - time.monotonic(), 0.0))
+            if session.lost.done():
+                return session.lost.result()
             quiet_s = time.monotonic() - session.alive
             if quiet_s >= beat_s:
-                left_s = max(self._stale_s - quiet_s, 0.05)
-                if quiet_s - beat_s > beat_s / 2 + _LAG_S:
-                    left_s = beat_s  # this loop was busy and could not hear; that is not the plant's silence
-                cause = await self._ask(session, left_s)
+                cause = await self._ask(session, self._liveness.patience_s(quiet_s))
                 if cause is not None and not session.lost.done():
                     return cause
             self._last_alive = utc_now() - timedelta(seconds=time.monotonic() - session.alive)
@@ -161,7 +174,7 @@ class Link:
             with translated("asking for the server's state"):
                 data = (await asyncio.wait_for(session.read([_STATE]), within_s))[0]
         except LinkDown:
-            return None if session.alive != before else f"no sign of life for {self._stale_s:g} s"
+            return None if session.alive != before else f"no sign of life for {time.monotonic() - before:.1f} s"
         except InteropError as error:
             return error.message
         state = data.Value.Value if data.Value is not None else None
@@ -184,10 +197,14 @@ class Link:
 
     @property
     def _up(self) -> Session:
-        if self._session is None or self._session.lost.done():
+        session = self._session
+        if session is not None and not session.lost.done():
+            return session
+        if session is not None:
+            cause = session.lost.result()
+        else:
             cause = self._down.cause if self._down else "it is not connected yet"
-            raise LinkDown(f"the link to {self._name} is down: {cause}", action="Try again once it is up.")
-        return self._session
+        raise LinkDown(f"the link to {self._name} is down: {cause}", action="Try again once it is up.")
 
     async def observe(self, points: Sequence[Point]) -> AsyncIterator[Sequence[Observed]]:
         """Gives batches until closed; see ports.Observes."""

@@ -9,6 +9,7 @@ from typing import Final
 from asyncua import ua
 
 from interop.opcua.history import Filled, Outage, back_fill
+from interop.opcua.liveness import Liveness
 from interop.opcua.outbox import Outbox
 from interop.opcua.resolve import Bound
 from interop.opcua.session import Session, parts
@@ -56,7 +57,7 @@ class Subscriber:
         self._session, self._sequence, self._handles, self.revised = session, None, {}, []
         present = [bound[point] for point in self._points if point in bound and bound[point].node is not None]
         present = [one for one in present if not one.binding.type.is_command]
-        keep_alive = max(1, int(defaults.stale_after / 3 / defaults.publishing))
+        keep_alive = max(1, int(Liveness(defaults.stale_after).keep_alive_s / defaults.publishing))
         granted = await session.raw.create_subscription(
             ua.CreateSubscriptionParameters(
                 RequestedPublishingInterval=defaults.publishing * 1000,

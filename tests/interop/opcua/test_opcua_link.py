@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 from asyncua import ua
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dtdl.errors import LinkDown
+from interop.opcua.liveness import Liveness
+from interop.opcua.session import Session
 from interop.opcua.settings import NodeAddress
 from interop.values import GOOD, LinkEvent, Point, Reading
 from tests.contracts.adapter_suite import binding, gather, has, is_link
@@ -30,7 +34,7 @@ async def test_a_black_hole_is_down_after_stale_after_and_good_again_when_it_ope
         await gather(stream, has(LEVEL, 1.0))
         link.hold()
         seen = await gather(stream, is_link("down"))
-        assert "no sign of life for 1 s" in next(item.cause for item in seen if isinstance(item, LinkEvent))
+        assert "no sign of life for" in next(item.cause for item in seen if isinstance(item, LinkEvent))
         with pytest.raises(LinkDown):
             await opened.read([LEVEL])
         await link.cut()
@@ -39,6 +43,59 @@ async def test_a_black_hole_is_down_after_stale_after_and_good_again_when_it_ope
         await small.set("level", 2.0)
         seen = await gather(stream, has(LEVEL, 2.0))
     assert not any(is_link("restarted")(item) for item in seen)
+
+
+async def test_a_lost_link_is_reported_before_its_session_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closing, plain = asyncio.Event(), Session.close
+
+    async def slow(session: Session) -> None:
+        await closing.wait()
+        await plain(session)
+
+    async with small_plant({"goal": (1.0, DOUBLE)}) as small, wire(small.port) as link:
+        goal = Point("thing", ("goal",))
+        async with adapter(link.url, small_bindings("goal"), tmp_path, namespaces=NAMES) as opened:
+            stream = opened.observe([goal])
+            await gather(stream, has(goal, 1.0))
+            monkeypatch.setattr(Session, "close", slow)
+            link.hold()
+            try:
+                await gather(stream, is_link("down"))
+                with pytest.raises(LinkDown, match="no sign of life"):
+                    await opened.write([(goal, 2.0)], deadline_s=5)
+            finally:
+                closing.set()
+
+
+async def test_a_write_between_the_loss_and_its_report_tells_the_cause_of_the_loss(tmp_path: Path) -> None:
+    async with small_plant({"goal": (1.0, DOUBLE)}) as small:
+        goal = Point("thing", ("goal",))
+        url = f"opc.tcp://127.0.0.1:{small.port}"
+        async with adapter(url, small_bindings("goal"), tmp_path, namespaces=NAMES) as opened:
+            await gather(opened.observe([goal]), has(goal, 1.0))
+            assert opened._link is not None
+            session = opened._link._session
+            assert session is not None
+            session.lose("the cable is out")
+            with pytest.raises(LinkDown, match="the cable is out"):
+                await opened.write([(goal, 2.0)], deadline_s=5)
+
+
+@given(st.floats(0.05, 600), st.floats(0, 0.09))
+def test_a_silent_plant_is_lost_a_tenth_of_stale_after_before_it_is_over(stale_s: float, late: float) -> None:
+    liveness = Liveness(stale_s)
+    asked_s = liveness.beat_s + late * stale_s
+    assert liveness.keep_alive_s < liveness.beat_s
+    assert liveness.patience_s(asked_s) > 0
+    assert asked_s + liveness.patience_s(asked_s) <= 0.9 * stale_s
+
+
+@given(st.floats(0.05, 600), st.floats(0.2, 50))
+def test_time_that_we_were_busy_for_is_not_taken_for_the_plants_silence(stale_s: float, late: float) -> None:
+    liveness = Liveness(stale_s)
+    assert liveness.patience_s(liveness.beat_s + late * stale_s) == liveness.patience_s(liveness.beat_s)
 
 
 async def test_a_quiet_plant_is_not_taken_for_a_dead_one(tmp_path: Path) -> None:
