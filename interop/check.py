@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 from dtdl.diagnostic import Diagnostic, Location
 from dtdl.errors import ArchiveUnsafe, DescriptionInvalid, InputUnreadable, LimitExceeded
 from dtdl.parser import check as check_dtdl
+from dtdl.source import is_expansion
 from fmu import opinion
 from fmu.description import read_description
 from interop.config.findings import Findings
@@ -105,7 +106,7 @@ def _in_folder(folder: Path, checked: Checked) -> Iterable[tuple[Path, Kind]]:
         for name in sorted(files):
             path = Path(place, name)
             kind = _SUFFIXES.get(path.suffix.lower())
-            if kind is None or name.startswith("."):
+            if kind is None or name.startswith(".") or is_expansion(path):
                 continue
             if _is_of_kind(path, kind):
                 found = True

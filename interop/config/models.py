@@ -13,6 +13,7 @@ from dtdl.errors import InputUnreadable, LimitExceeded, ModelInvalid
 from dtdl.parser import check as check_dtdl
 from dtdl.parser import parse as parse_dtdl
 from dtdl.resources import data_dir
+from dtdl.source import is_expansion
 from interop.config.findings import did_you_mean
 from interop.config.project import Project
 
@@ -65,7 +66,8 @@ def find_models(project: Project) -> list[Path] | None:
             project.findings.add("MT120", location, f"the folder {entry} has no .json file")
             missing = True
         for file in files:
-            found.setdefault(file.resolve(), file)
+            if not is_expansion(file):
+                found.setdefault(file.resolve(), file)
     return None if missing else list(found.values())
 
 
