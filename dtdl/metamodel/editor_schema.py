@@ -407,7 +407,7 @@ class _Maker:
         for given in kind.properties.values():
             units = self.choices(given)
             if units:
-                item = {"anyOf": [{"enum": units}, _DTMI, {"type": "object"}]}
+                item = {"if": {"type": "object"}, "then": {}, "else": {"anyOf": [{"enum": units}, _DTMI]}}
                 found.append({"properties": {given.name: _several(item, most=1)}})
         for ancestor in lineage:
             found += [_says([self.tables.term(other), other]) for other in ancestor.table.get("needs", ())]
@@ -468,12 +468,9 @@ class _Maker:
         found = []
         for name in given.table["values"]:
             said = [name, *(uri for uri in given.table["uris"] if f":{name};" in uri)]
-            wrong = {"type": ["string", "boolean"] if name == "integer" else ["number", "boolean"]}
-            # A value object is left to check.
-            value = {
-                "type": ["object", "string"],
-                "not": {"type": "object", "required": ["enumValue"], "properties": {"enumValue": wrong}},
-            }
+            # Value objects and arrays of one value are left to check.
+            right = {"type": ["number" if name == "integer" else "string", "object", "array"]}
+            value = {"type": ["object", "string"], "properties": {"enumValue": right}}
             held = {"if": {"type": "array"}, "then": {"items": value}, "else": value}
             condition = {"required": [datatype], "properties": {datatype: {"enum": said}}}
             found.append(_when(condition, {"properties": {"enumValues": held}}))
