@@ -244,14 +244,19 @@ class _Maker:
                 for name in dict.fromkeys(kinds.values())
             ]
             element = _says(kinds) | {"allOf": branches}
+            element["properties"]["@type"]["examples"] = list(dict.fromkeys(kinds.values()))
         below = {"if": _ref("otherVersion"), "then": {}, "else": element}
         return {"type": ["object", "string"], "if": {"type": "string"}, "then": self.reference(expected), "else": below}
 
     def reference(self, expected: ClassRule) -> Schema:
         """Gives what may refer to an element of a class: a term of a standard element, or a DTMI."""
-        terms = [term for term, kind in self.standard.items() if kind in expected.kinds]
+        terms = self.terms(expected)
         dtmi = {"type": "string", "pattern": self.language.table["identifiers"]["pattern"]}
         return {"anyOf": [{"enum": terms}, dtmi]} if terms else dtmi
+
+    def terms(self, expected: ClassRule) -> list[str]:
+        """Gives the terms of the standard elements of a class."""
+        return [term for term, kind in self.standard.items() if kind in expected.kinds]
 
     @cached_property
     def standard(self) -> Mapping[str, str]:
@@ -357,6 +362,7 @@ class _Maker:
             "if": {"type": "array"},
             "then": {"items": {"anyOf": choices}, "contains": _text(own)},
             "else": _text(own),
+            "examples": [rule.name],
         }
 
     def not_fitting(self, terms: list[str]) -> set[str]:
@@ -407,8 +413,9 @@ class _Maker:
         for given in kind.properties.values():
             units = self.choices(given)
             if units:
-                item = {"anyOf": [{"enum": units}, _DTMI, {"type": "object"}]}
-                found.append({"properties": {given.name: _several(item, most=1)}})
+                item = {"if": {"type": "object"}, "then": {}, "else": {"anyOf": [{"enum": units}, _DTMI]}}
+                # Editors complete values from examples; they do not look into branches.
+                found.append({"properties": {given.name: _several(item, most=1) | {"examples": units}}})
         for ancestor in lineage:
             found += [_says([self.tables.term(other), other]) for other in ancestor.table.get("needs", ())]
             for other in ancestor.table.get("excludes", ()):
@@ -468,12 +475,9 @@ class _Maker:
         found = []
         for name in given.table["values"]:
             said = [name, *(uri for uri in given.table["uris"] if f":{name};" in uri)]
-            wrong = {"type": ["string", "boolean"] if name == "integer" else ["number", "boolean"]}
-            # A value object is left to check.
-            value = {
-                "type": ["object", "string"],
-                "not": {"type": "object", "required": ["enumValue"], "properties": {"enumValue": wrong}},
-            }
+            # Value objects and arrays of one value are left to check.
+            right = {"type": ["number" if name == "integer" else "string", "object", "array"]}
+            value = {"type": ["object", "string"], "properties": {"enumValue": right}}
             held = {"if": {"type": "array"}, "then": {"items": value}, "else": value}
             condition = {"required": [datatype], "properties": {datatype: {"enum": said}}}
             found.append(_when(condition, {"properties": {"enumValues": held}}))
@@ -508,7 +512,11 @@ class _Maker:
             item = {"anyOf": [{"enum": given.table["values"]}, {"enum": given.table["uris"]}]}
         elif given.id_required:
             item = {"allOf": [item], "if": {"type": "object"}, "then": {"required": ["@id"]}}
-        return _several(item, least=given.min, most=given.max if given.plural else 1)
+        # The enums of units may be referred to as well, but nobody looks for them here; their terms are capitalised.
+        terms = [term for term in self.terms(self.language.classes[name]) if term[0].islower()]
+        terms = given.table.get("values") or terms
+        array = _several(item, least=given.min, most=given.max if given.plural else 1)
+        return array | ({"examples": terms} if terms else {})
 
     def value(self, given: PropertyRule) -> Schema:
         """Gives the schema of a property that holds literals."""

@@ -95,6 +95,17 @@ def test_nothing_is_looked_up_elsewhere(version):
     assert all(name.startswith("#/definitions/") for name in found)
 
 
+@pytest.mark.parametrize("version", [2, 3, 4])
+def test_editors_are_told_what_to_complete_where_a_schema_has_branches(version):
+    definitions = editor_schema(version)["definitions"]
+    assert {"double", "string", "point"} <= set(definitions["is-Property"]["properties"]["schema"]["examples"])
+    assert definitions["is-Enum"]["properties"]["valueSchema"]["examples"] == ["integer", "string"]
+    assert definitions["type-Property"]["examples"] == ["Property"]
+    units = [demand["then"]["properties"]["unit"].get("examples") for demand in definitions.values()
+             if "unit" in demand.get("then", {}).get("properties", {})]  # fmt: skip
+    assert ["degreeCelsius", "degreeFahrenheit", "kelvin"] in units
+
+
 def test_the_page_lists_what_is_left_to_check():
     page = " ".join((DOCS / "editors.md").read_text("utf-8").split())
     for left in LEFT:
