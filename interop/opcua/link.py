@@ -309,7 +309,7 @@ class Link:
             raise Refused("BadUserAccessDenied", "the node may not be written by our user")
         if bound.kind is None:
             raise Refused("BadTypeMismatch", "nothing tells the type of the node's values")
-        return bound.node, variant(value, bound.kind, bound.rank)
+        return bound.node, variant(value, bound.kind, bound.rank, scaled=bound.binding.scale != 1.0)
 
     async def call(self, point: Point, argument: Value, *, deadline_s: float) -> Value:
         """Calls the method of a Command; see ports.Calls."""

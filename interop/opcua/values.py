@@ -125,13 +125,15 @@ _TO_JSON: Final[tuple[tuple[type, Callable[[Any], Value]], ...]] = (
 )
 
 
-def variant(value: Value, kind: VariantType, rank: int = -1) -> ua.Variant:
+def variant(value: Value, kind: VariantType, rank: int = -1, *, scaled: bool = False) -> ua.Variant:
     """A JSON value as Variant of a node's own type.
 
     Args:
         value: What is to be written.
         kind: The node's built-in type.
         rank: Its ValueRank (OPC 10000-3, 5.6.2): -1 scalar, 1 or more an array.
+        scaled: Whether a step of an integer node stands for another step of the value: what lies between two steps is
+            rounded to the nearest, half to even, as it can be no nearer.
 
     Raises:
         Refused: With BadTypeMismatch when the value is of another type, with BadOutOfRange when it does not fit.
@@ -139,26 +141,28 @@ def variant(value: Value, kind: VariantType, rank: int = -1) -> ua.Variant:
     if rank >= 0 or (rank != -1 and isinstance(value, list)):
         if not isinstance(value, list):
             raise _mismatch(value, kind, "the node holds an array")
-        return ua.Variant([_scalar(item, kind) for item in value], kind, is_array=True)
-    return ua.Variant(_scalar(value, kind), kind)
+        return ua.Variant([_scalar(item, kind, scaled=scaled) for item in value], kind, is_array=True)
+    return ua.Variant(_scalar(value, kind, scaled=scaled), kind)
 
 
-def _scalar(value: Value, kind: VariantType) -> Any:
+def _scalar(value: Value, kind: VariantType, *, scaled: bool) -> Any:
     if kind in INTEGERS:
-        return _integer(value, kind)
+        return _integer(value, kind, scaled=scaled)
     convert = _FROM_JSON.get(kind)
     if convert is None:
         raise Refused("BadTypeMismatch", f"values of type {kind.name} cannot be written")
     return convert(value, kind)
 
 
-def _integer(value: Value, kind: VariantType) -> int:
+def _integer(value: Value, kind: VariantType, *, scaled: bool) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise _mismatch(value, kind)
-    number = round(value) if math.isfinite(value) else 0
-    # scale and offset leave rounding errors of a few units in the last place
-    if not math.isfinite(value) or abs(value - number) > 1e-9 * max(1.0, abs(value)):
-        raise _mismatch(value, kind, "it is no whole number")
+    if not math.isfinite(value):
+        raise _mismatch(value, kind, "it is not finite")
+    number = round(value)
+    # conversions of units leave rounding errors of a few units in the last place
+    if not scaled and abs(value - number) > 1e-9 * max(1.0, abs(value)):
+        raise _mismatch(value, kind, f"the node's type {kind.name} takes whole numbers only")
     least, greatest = INTEGERS[kind]
     if not least <= number <= greatest:
         raise Refused("BadOutOfRange", f"{number} does not fit into {kind.name}: {least} to {greatest}")

@@ -41,6 +41,9 @@ _BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _STEADY_S: Final = 60.0
 _CLOSE_S: Final = 1.0
 _BEHIND_STEPS: Final = 10
+_SILENCE: Final = 0.85
+"""Share of stale-after that a step is awaited for; the rest is for reporting."""
+_SILENT_STEPS: Final = 3
 
 T = TypeVar("T")
 
@@ -229,9 +232,11 @@ class FmuAdapter(Adapter):
         clock = asyncio.get_running_loop().time
         origin = clock()
         patience_s = max(1.0, _BEHIND_STEPS * step_s / factor)
+        heard = origin
         while not worker.ended:
             inputs = [self._inputs.get(name) for name in self._input_names]
-            values = await self._in_thread(partial(worker.step, step_s, inputs))
+            values = await self._stepped(partial(worker.step, step_s, inputs), heard)
+            heard = clock()
             self.pace.steps += 1
             t = self.pace.steps * step_s
             ahead_s = origin + t / factor - clock()
@@ -245,6 +250,32 @@ class FmuAdapter(Adapter):
             if -ahead_s > patience_s:
                 origin += self._skip(-ahead_s)
             self._give(values, self.pace.epoch + timedelta(seconds=t))
+
+    async def _stepped(self, step: Callable[[], list[Any]], heard: float) -> list[Any]:
+        """Waits for a step, and says that the simulation is down for as long as the step is late.
+
+        The deadline of a call is the worker's own: it ends a step that hangs.
+
+        Args:
+            step: Makes the step.
+            heard: When the step before came, on the loop's clock.
+        """
+        loop = asyncio.get_running_loop()
+        least_s = _SILENT_STEPS * self._settings.step / self._settings.factor
+        silence_s = max(_SILENCE * self._settings.defaults.stale_after, least_s)
+        stepping = loop.run_in_executor(self._thread, step)
+        try:
+            await asyncio.wait([stepping], timeout=max(heard + silence_s - loop.time(), 0.0))
+            if not stepping.done():
+                t = self.pace.steps * self._settings.step
+                self._went_down(f"the step is late: none came for {loop.time() - heard:.1f} s, at t = {t:g} s")
+            values = await stepping
+        finally:
+            stepping.cancel()
+        if self._cause:
+            self._cause = ""
+            self._put(LinkEvent(self.source.name, "up", utc_now()))
+        return values
 
     def _skip(self, behind_s: float) -> float:
         """Moves the epoch when the simulation cannot catch up, after a sleep of the machine for example."""

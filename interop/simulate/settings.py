@@ -16,6 +16,16 @@ def _kebab(name: str) -> str:
     return name.replace("_", "-")
 
 
+class Defaults(BaseModel):
+    """What of ``defaults:`` an FMU keeps itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=_kebab, populate_by_name=True)
+
+    stale_after: PositiveSeconds = Field(
+        default=5.0, description="Without a step for so long, but never less than a few steps, its values turn bad."
+    )
+
+
 class FmuSettings(BaseModel):
     """``sources.<name>`` of kind ``fmu``."""
 
@@ -36,6 +46,7 @@ class FmuSettings(BaseModel):
     )
     call_deadline: PositiveSeconds = Field(default=10.0, description="How long one call into the FMU may take.")
     memory: Bytes = Field(default=2 << 30, gt=0, description="Memory that the FMU may take.")
+    defaults: Defaults = Defaults()
 
 
 class FmuAddress(BaseModel):

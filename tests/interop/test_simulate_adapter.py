@@ -141,6 +141,44 @@ async def test_inputs_outlive_a_restart(fmus: Path) -> None:
         await gather(stream, has(level, 4.0))
 
 
+async def test_a_worker_that_stands_still_is_down_after_stale_after_and_up_again_when_steps_come(fmus: Path) -> None:
+    level = Point("thing", ("level",))
+    settings = {"call-deadline": "60 s", "defaults": {"stale-after": "500 ms"}}
+    async with opened("Echo.fmu", [bound("level", "level")], fmus, **settings) as adapter:
+        stream = adapter.observe([level])
+        await gather(stream, lambda item: isinstance(item, Reading))
+        pid = adapter.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        seen = await gather(stream, is_link("down"))
+        with pytest.raises(LinkDown, match="the step is late"):
+            await adapter.read([level])
+        os.kill(pid, signal.SIGCONT)
+        seen += await gather(stream, is_link("up"))
+        seen += await gather(stream, lambda item: isinstance(item, Reading))
+        assert adapter.pid == pid
+    assert "the step is late" in next(item.cause for item in seen if is_link("down")(item))
+    assert not any(is_link("restarted")(item) for item in seen)
+
+
+async def test_a_step_that_hangs_is_late_at_first_and_then_ended_by_its_deadline(fmus: Path) -> None:
+    settings = {"parameters": {"mode": 2}, "call-deadline": "2 s", "defaults": {"stale-after": "200 ms"}}
+    async with opened("Rogue.fmu", [bound("out", "out")], fmus, **settings) as adapter:
+        seen = await gather(adapter.observe([Point("thing", ("out",))]), is_link("restarted"), timeout_s=30)
+    late, ended = (item.cause for item in seen if is_link("down")(item))
+    assert "the step is late" in late
+    assert "did not return" in ended
+
+
+async def test_steps_longer_than_stale_after_are_not_late(fmus: Path) -> None:
+    level = Point("thing", ("level",))
+    settings = {"step": "1 s", "defaults": {"stale-after": "100 ms"}}
+    async with opened("Echo.fmu", [bound("level", "level")], fmus, **settings) as adapter:
+        stream = adapter.observe([level])
+        seen = await gather(stream, lambda _: adapter.pace.steps >= 2)
+    assert not any(is_link("down")(item) for item in seen)
+
+
 async def test_closing_leaves_no_process(fmus: Path) -> None:
     async with opened("Echo.fmu", [bound("level", "level")], fmus) as adapter:
         await gather(adapter.observe([Point("thing", ("level",))]), is_link("up"))

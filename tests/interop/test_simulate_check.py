@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import zipfile
@@ -17,6 +18,7 @@ from dtdl.diagnostic import Diagnostic, Location, Severity
 from dtdl.elements import Command
 from fmu.build import build
 from fmu.shipped import library_source
+from interop.config import load
 from interop.ports import Binding, Source
 from interop.rules import find_rules
 from interop.simulate.adapter import FmuAdapter
@@ -161,3 +163,17 @@ def test_every_rule_that_code_names_is_explained() -> None:
     named = {rule for file in files for rule in re.findall(r'"(MT\d{3})"', file.read_text())}
     assert named
     assert named <= set(find_rules())
+
+
+def test_stale_after_of_the_file_reaches_the_simulation(tmp_path: Path) -> None:
+    interface = {"@context": "dtmi:dtdl:context;4", "@id": "dtmi:test:Room;1", "@type": "Interface"}
+    (tmp_path / "Room.json").write_text(json.dumps(interface), "utf-8")
+    file = tmp_path / "megatwin.yaml"
+    file.write_text(
+        "megatwin: 1\nmodels: [Room.json]\nsources:\n"
+        "  sim: {fmu: 'library:RoomThermal', defaults: {stale-after: 1500 ms, deadline: 2 s}}\n",
+        "utf-8",
+    )
+    plan = load(file).sources["sim"]
+    assert (plan.stale_after_s, plan.deadline_s) == (1.5, 2.0)
+    assert plan.source.settings.defaults.stale_after == 1.5

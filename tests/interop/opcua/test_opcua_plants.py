@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,23 @@ async def test_raw_values_and_the_plants_unit_come_as_they_are(borealis: Process
     assert [one.unit for one in described] == [None, "kilowatt", None, None, None]
     assert (fits.outcome, too_large.code, kept.code) == ("done", "BadOutOfRange", "BadRequestCancelledByClient")
     assert sample.value == 195
+
+
+async def test_a_set_point_off_the_grid_of_a_scaled_node_is_written_to_its_resolution(
+    borealis: Process, tmp_path: Path
+) -> None:
+    (exact,) = mapped("SP_x10")
+    point = at("SP_x10")
+    outcomes: list[str] = []
+    for scale in (1.0, 0.1):
+        bound = replace(exact, scale=scale)
+        async with adapter(borealis.url, [bound], tmp_path, namespaces=COOLING) as opened:
+            await is_up(opened)
+            (result,) = await opened.write([(point, 197.3)], deadline_s=5)
+            outcomes.append(result.code or result.outcome)
+            (sample,) = await opened.read([point])
+    assert outcomes == ["BadTypeMismatch", "done"]
+    assert sample.value == 197
 
 
 async def test_methods_are_called_with_arguments_of_their_own_types(borealis: Process, tmp_path: Path) -> None:

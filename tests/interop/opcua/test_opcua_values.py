@@ -132,6 +132,28 @@ def test_a_value_of_another_type_is_refused(value: object, kind: VariantType, co
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("value", "written"), [(195.3, 195), (195.5, 196), (194.5, 194), (-0.6, -1), (32767.4, 32767), (7, 7)]
+)
+def test_a_value_between_two_steps_of_a_scaled_node_is_rounded_to_the_nearest(value: float, written: int) -> None:
+    assert variant(value, VariantType.Int16, scaled=True) == ua.Variant(written, VariantType.Int16)
+    assert variant([value], VariantType.Int16, 1, scaled=True).Value == [written]
+
+
+@pytest.mark.parametrize(
+    ("value", "code"), [(math.nan, "BadTypeMismatch"), (math.inf, "BadTypeMismatch"), (32767.6, "BadOutOfRange")]
+)
+def test_what_no_step_of_a_scaled_node_is_near_to_is_refused(value: float, code: str) -> None:
+    with pytest.raises(Refused) as caught:
+        variant(value, VariantType.Int16, scaled=True)
+    assert caught.value.code == code
+
+
+def test_a_fraction_for_an_integer_node_without_a_scale_is_refused_with_the_nodes_type() -> None:
+    with pytest.raises(Refused, match="type Int16 takes whole numbers only"):
+        variant(195.3, VariantType.Int16)
+
+
 def test_what_can_be_written_is_written_in_the_nodes_own_type() -> None:
     assert variant(195.00000000000003, VariantType.Int16) == ua.Variant(195, VariantType.Int16)
     assert variant(3, VariantType.Double) == ua.Variant(3.0, VariantType.Double)
