@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 from fmpy.fmi1 import FMU1Slave, fmi1CallbackFunctions
 
-from fmu.instance import WARNING, Instance
+from fmu.earlier import EarlierCoSimulation
 from fmu.slave import callbacks
 
 
-class CoSimulation1(Instance):
+class CoSimulation1(EarlierCoSimulation):
     """FMI 1.0 for Co-Simulation: the name of the model stands before every function's."""
 
     kind = FMU1Slave
     instantiate = "InstantiateSlave"
     terminate = "TerminateSlave"
     free = "FreeSlaveInstance"
-    suffixes: ClassVar[Mapping[str, str]] = {
-        "Float64": "Real",
-        "Int32": "Integer",
-        "Enumeration": "Integer",
-        "Boolean": "Boolean",
-        "String": "String",
-    }
 
     @property
     def prefix(self) -> str:  # type: ignore[override]  # it is fixed for the other versions
@@ -41,16 +34,3 @@ class CoSimulation1(Instance):
     def _initialize(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
         del tolerance  # FMI 1.0 has none for co-simulation
         self._call("InitializeSlave", self.component, start_s, stop_s is not None, stop_s or 0.0)
-
-    def _prepare_step(self) -> Callable[[float, float], None]:
-        function = self.function("DoStep")
-        component, name = self.component, self.prefix + "DoStep"
-
-        def step(time_s: float, step_s: float) -> None:
-            self.note.call(name, time_s)
-            status = function(component, time_s, step_s, 1)
-            if status > WARNING:
-                self.fail("DoStep", status)
-            self.time_s = time_s + step_s
-
-        return step

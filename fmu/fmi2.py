@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 from fmpy.fmi2 import FMU2Slave, fmi2CallbackFunctions, fmi2LastSuccessfulTime, fmi2Terminated
 
-from fmu.instance import DISCARD, WARNING, Instance
+from fmu.earlier import EarlierCoSimulation
+from fmu.instance import DISCARD
 from fmu.slave import callbacks
 
 
-class CoSimulation2(Instance):
+class CoSimulation2(EarlierCoSimulation):
     """FMI 2.0, 4.2: co-simulation."""
 
     kind = FMU2Slave
     prefix = "fmi2"
-    suffixes: ClassVar[Mapping[str, str]] = {
-        "Float64": "Real",
-        "Int32": "Integer",
-        "Enumeration": "Integer",
-        "Boolean": "Boolean",
-        "String": "String",
-    }
 
     def _options(self) -> Mapping[str, Any]:
         return {"callbacks": callbacks(fmi2CallbackFunctions, self.name, self.logged)}
@@ -42,21 +36,7 @@ class CoSimulation2(Instance):
         self._call("EnterInitializationMode", self.component)
         self._call("ExitInitializationMode", self.component)
 
-    def _prepare_step(self) -> Callable[[float, float], None]:
-        function = self.function("DoStep")
-        component = self.component
-
-        def step(time_s: float, step_s: float) -> None:
-            self.note.call("fmi2DoStep", time_s)
-            status = function(component, time_s, step_s, 1)
-            if status > WARNING:
-                self._discarded(status)
-                return
-            self.time_s = time_s + step_s
-
-        return step
-
-    def _discarded(self, status: int) -> None:
+    def _not_done(self, status: int) -> None:
         """Discard may mean that the FMU wants to end (FMI 2.0, 4.2.3)."""
         if status == DISCARD:
             asked = ctypes.c_int(0)

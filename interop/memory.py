@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from types import TracebackType
@@ -13,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dtdl.diagnostic import Diagnostic
 from dtdl.errors import LinkDown, Refused
+from interop.outbox import Outbox
 from interop.ports import Adapter, Description, Found, Observed, Source, WriteResult
 from interop.values import BAD_NOT_FOUND, GOOD, LinkEvent, Point, Reading, Sample, Status, Value, utc_now
 
@@ -62,9 +61,7 @@ class MemoryAdapter(Adapter):
         self._points: dict[str, list[Point]] = {}
         for point, name in self._names.items():
             self._points.setdefault(name, []).append(point)
-        self._queue: deque[Observed] = deque()
-        self._wake = asyncio.Event()
-        self._dropped = 0
+        self._outbox = Outbox(source.name, source.settings.queue)
 
     @classmethod
     def check(cls, source: Source) -> list[Diagnostic]:  # noqa: ARG003 - everything is allowed here
@@ -81,7 +78,7 @@ class MemoryAdapter(Adapter):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.cause = "closed"
-        self._wake.set()
+        self._outbox.close()
 
     def feed(self, name: str, value: Value, status: Status = GOOD, source_time: datetime | None = None) -> None:
         """Plays the plant: a new value, now or at a given time."""
@@ -121,15 +118,9 @@ class MemoryAdapter(Adapter):
     async def observe(self, points: Sequence[Point]) -> AsyncIterator[Sequence[Observed]]:
         """Gives what was fed, batched by how fast it is taken; a link event is a batch of its own."""
         wanted = set(points)
-        while True:
-            while self._queue:
-                batch = self._take(wanted)
-                if batch:
-                    yield batch
-            if self.cause == "closed":
-                return
-            self._wake.clear()
-            await self._wake.wait()
+        while taken := await self._outbox.take():
+            if batch := [item for item in taken if isinstance(item, LinkEvent) or item.point in wanted]:
+                yield batch
 
     async def write(self, values: Sequence[tuple[Point, Value]], *, deadline_s: float) -> Sequence[WriteResult]:  # noqa: ARG002
         """Takes values, in order, unless told to refuse them."""
@@ -166,27 +157,4 @@ class MemoryAdapter(Adapter):
             raise LinkDown(f"the link to {self.source.name} is down: {self.cause}")
 
     def _put(self, item: Observed) -> None:
-        if len(self._queue) >= self.source.settings.queue:
-            # Link events stay: without them nobody knows that the link is up.
-            oldest = next((place for place, old in enumerate(self._queue) if isinstance(old, Reading)), None)
-            if oldest is not None:
-                del self._queue[oldest]
-                self._dropped += 1
-        self._queue.append(item)
-        self._wake.set()
-
-    def _take(self, wanted: set[Point]) -> list[Observed]:
-        batch: list[Observed] = []
-        if self._dropped and not (self._queue and isinstance(self._queue[0], LinkEvent)):
-            batch.append(
-                LinkEvent(self.source.name, "overflow", utc_now(), cause="the queue was full", count=self._dropped)
-            )
-            self._dropped = 0
-            return batch
-        while self._queue:
-            if isinstance(self._queue[0], LinkEvent):
-                return batch or [self._queue.popleft()]
-            item = self._queue.popleft()
-            if isinstance(item, Reading) and item.point in wanted:
-                batch.append(item)
-        return batch
+        self._outbox.put([item])

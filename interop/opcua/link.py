@@ -17,13 +17,13 @@ from dtdl.errors import Expired, InteropError, LinkDown, Refused, Untrusted
 from interop.opcua.errors import translated
 from interop.opcua.history import Outage
 from interop.opcua.liveness import Liveness
-from interop.opcua.outbox import Outbox
 from interop.opcua.resolve import Bound, Resolver
 from interop.opcua.security import Store
 from interop.opcua.session import Opener, Session
 from interop.opcua.settings import OpcUaSettings
 from interop.opcua.subscribe import Subscriber
 from interop.opcua.values import json_value, sample, status_name, variant
+from interop.outbox import Outbox
 from interop.ports import Description, Observed, Source, WriteResult
 from interop.values import BAD_NOT_FOUND, LinkEvent, Point, Sample, Value, utc_now
 
@@ -218,9 +218,8 @@ class Link:
                 await self._join(session, subscriber)
             elif self._down is not None:
                 outbox.put([self._down])
-            while batches := await outbox.take():
-                for batch in batches:
-                    yield batch
+            while batch := await outbox.take():
+                yield batch
             if self._keeper is not None and self._keeper.done() and not self._keeper.cancelled():
                 self._keeper.result()  # it never ends by itself: whoever observes is told why it did
         finally:

@@ -35,7 +35,7 @@ from interop.graph.state import TwinState
 from interop.opcua.nodes import HAS_COMPONENT, OBJECTS, ORGANIZES, Space, stamped
 from interop.opcua.security import Store
 from interop.opcua.server_types import Codec, TypeSpace
-from interop.opcua.services import Gate, TwinAttributes, TwinInternalServer, caller, unsecured
+from interop.opcua.services import AccessCheck, TwinAttributes, TwinInternalServer, caller, unsecured
 from interop.opcua.values import status_code
 from interop.service import Caller, Change, Published, Subscription, TwinService
 from interop.values import GOOD, Point, Status, Value, utc_now
@@ -153,8 +153,8 @@ class OpcUaServer:
 
     async def _prepared(self) -> Server:
         own = await asyncio.to_thread(self._store.own, self._name)
-        gate = Gate(self._store, insecure=self._insecure)
-        server = Server(iserver=TwinInternalServer(user_manager=gate))
+        access = AccessCheck(self._store, insecure=self._insecure)
+        server = Server(iserver=TwinInternalServer(user_manager=access))
         await server.init()
         server.disable_clock()  # asyncua's cannot be stopped within its second
         server.product_uri = "urn:megatwin"

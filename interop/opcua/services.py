@@ -3,11 +3,11 @@
 - A write reaches the address space directly, and a call does not know its user (2.1.0, by design): writes and calls are
   taken by ``TwinAttributes`` and ``TwinSession`` instead.
 - A session over an unsecured channel is accepted by a server whose only endpoint is encrypted (2.1.0):
-  ``unsecured`` and ``Gate`` refuse it.
+  ``unsecured`` and ``AccessCheck`` refuse it.
 - One session takes over the subscriptions of another that is not the same user's (2.1.0): ``TwinSession``.
 - A Method that is named by its type's declaration is not found (2.1.0): ``TwinSession`` (OPC 10000-4, 5.12.2.2).
-- Any client certificate is accepted, and the one that is checked is not the channel's (2.1.0): ``Gate`` checks the
-  channel's.
+- Any client certificate is accepted, and the one that is checked is not the channel's (2.1.0): ``AccessCheck`` checks
+  the channel's.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Visitor(User):
     thumbprint: str = ""
 
 
-class Gate(UserManager):
+class AccessCheck(UserManager):
     """Who may have a session.
 
     Args:

@@ -10,11 +10,11 @@ from asyncua import ua
 
 from interop.opcua.history import Filled, Outage, back_fill
 from interop.opcua.liveness import Liveness
-from interop.opcua.outbox import Outbox
 from interop.opcua.resolve import Bound
 from interop.opcua.session import Session, parts
 from interop.opcua.settings import Defaults
 from interop.opcua.values import overflowed, sample, status_name
+from interop.outbox import Outbox
 from interop.ports import Observed
 from interop.values import LinkEvent, Point, Reading, Sample, Status, utc_now
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from fmu.description import Variable
 from fmu.instance import fits
 from fmu.shipped import provide
 from fmu.worker import Part, Worker, WorkerLimits
+from interop.outbox import Outbox
 from interop.ports import Adapter, Binding, Description, Direction, Observed, Source, WriteResult
 from interop.simulate import check as checks
 from interop.simulate.settings import FmuAddress, FmuSettings
@@ -91,10 +91,7 @@ class FmuAdapter(Adapter):
         self._output_names: list[str] = []
         self._samples: dict[str, Sample] = {}
         self._cause = "not started yet"
-        self._queue: deque[Observed] = deque()
-        self._dropped = 0
-        self._wake = asyncio.Event()
-        self._closed = False
+        self._outbox = Outbox(source.name, _QUEUE)
         self._worker: Worker | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._task: asyncio.Task[None] | None = None
@@ -134,9 +131,8 @@ class FmuAdapter(Adapter):
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._closed = True
         self._cause = "closed"
-        self._wake.set()
+        self._outbox.close()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -351,14 +347,9 @@ class FmuAdapter(Adapter):
     async def observe(self, points: Sequence[Point]) -> AsyncIterator[Sequence[Observed]]:
         """Gives the outputs after each step; a link event is a batch of its own."""
         wanted = set(points)
-        while True:
-            while self._queue or self._dropped:
-                if batch := self._take(wanted):
-                    yield batch
-            if self._closed:
-                return
-            self._wake.clear()
-            await self._wake.wait()
+        while taken := await self._outbox.take():
+            if batch := [item for item in taken if isinstance(item, LinkEvent) or item.point in wanted]:
+                yield batch
 
     async def write(self, values: Sequence[tuple[Point, Value]], *, deadline_s: float) -> Sequence[WriteResult]:  # noqa: ARG002 - nothing is waited for
         """Takes inputs; the newest of each is set at the start of the next step, so ``done`` comes at once.
@@ -397,28 +388,7 @@ class FmuAdapter(Adapter):
             raise LinkDown(f"the simulation {self.source.name} does not run: {self._cause}")
 
     def _put(self, item: Observed) -> None:
-        if len(self._queue) >= _QUEUE:
-            # Link events stay: without them nobody knows that the link is up.
-            oldest = next((place for place, old in enumerate(self._queue) if isinstance(old, Reading)), None)
-            if oldest is not None:
-                del self._queue[oldest]
-                self._dropped += 1
-        self._queue.append(item)
-        self._wake.set()
-
-    def _take(self, wanted: set[Point]) -> list[Observed]:
-        if self._dropped and not (self._queue and isinstance(self._queue[0], LinkEvent)):
-            count, self._dropped = self._dropped, 0
-            cause = "readings were taken too slowly"
-            return [LinkEvent(self.source.name, "overflow", utc_now(), cause=cause, count=count)]
-        batch: list[Observed] = []
-        while self._queue:
-            if isinstance(self._queue[0], LinkEvent):
-                return batch or [self._queue.popleft()]
-            item = self._queue.popleft()
-            if isinstance(item, Reading) and item.point in wanted:
-                batch.append(item)
-        return batch
+        self._outbox.put([item])
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         assert self._thread is not None

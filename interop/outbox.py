@@ -1,4 +1,4 @@
-"""The bounded queue between a subscription and whoever observes it."""
+"""The bounded queue between an adapter and whoever observes it."""
 
 from __future__ import annotations
 
@@ -78,23 +78,22 @@ class Outbox:
         self._closed = True
         self._ready.set()
 
-    async def take(self) -> list[list[Observed]]:
-        """Waits for something; gives it as batches, each link event in one of its own. Empty once closed."""
-        await self._ready.wait()
-        if not self._closed:
+    async def take(self) -> list[Observed]:
+        """Waits for the next batch: a link event by itself, or the readings up to the next one. Empty once closed."""
+        while not self._items:
+            if self._closed:
+                return []
             self._ready.clear()
-        items, self._items = self._items, deque()
-        lost, self._lost, self._readings = self._lost, 0, 0
-        batches: list[list[Observed]] = []
-        if lost:
+            await self._ready.wait()
+        if isinstance(self._items[0], LinkEvent):
+            return [self._items.popleft()]
+        if self._lost:
+            # behind an `up` that comes first: nothing comes before the first `up`
+            lost, self._lost = self._lost, 0
             cause = f"values came faster than they were taken; {lost} of the oldest were dropped"
-            overflow = LinkEvent(self._source, "overflow", utc_now(), cause=cause, count=lost)
-            # behind an `up` that opens the batch: nothing comes before the first `up`
-            place = next((index for index, item in enumerate(items) if isinstance(item, Reading)), len(items))
-            items.insert(place, overflow)
-        for item in items:
-            if isinstance(item, LinkEvent) or not batches or isinstance(batches[-1][-1], LinkEvent):
-                batches.append([item])
-            else:
-                batches[-1].append(item)
-        return batches
+            return [LinkEvent(self._source, "overflow", utc_now(), cause=cause, count=lost)]
+        batch: list[Observed] = []
+        while self._items and isinstance(self._items[0], Reading):
+            batch.append(self._items.popleft())
+        self._readings -= len(batch)
+        return batch
