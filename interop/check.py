@@ -65,8 +65,8 @@ def check(paths: Sequence[str | os.PathLike[str]], *, strict: bool = False, seco
         second_opinion: Ask another importer about FMUs that have no error.
 
     Raises:
-        InputUnreadable: A path is missing or may not be read, is of no kind that is checked, or a folder holds
-            nothing to check.
+        InputUnreadable: A path is missing, may not be read or is no regular file, is of no kind that is checked, or a
+            folder holds nothing to check.
     """
     checked = Checked()
     chosen: dict[Kind, dict[Path, Path]] = {"dtdl": {}, "configuration": {}, "fmu": {}}
@@ -96,7 +96,14 @@ def _kind_of(path: Path) -> Kind:
     if kind is None:
         known = ", ".join(_SUFFIXES)
         raise InputUnreadable(f"{path} is of no kind that can be checked", action=f"Name files that end in {known}.")
+    _require_regular(path)
     return kind
+
+
+def _require_regular(path: Path) -> None:
+    """Reading a named pipe would wait for a writer that may never come, and a device may have no end."""
+    if path.exists() and not path.is_file():
+        raise InputUnreadable(f"{path} is no regular file", action="Name a file, or remove it from the folder.")
 
 
 def _in_folder(folder: Path, checked: Checked) -> Iterable[tuple[Path, Kind]]:
@@ -108,6 +115,7 @@ def _in_folder(folder: Path, checked: Checked) -> Iterable[tuple[Path, Kind]]:
             kind = _SUFFIXES.get(path.suffix.lower())
             if kind is None or name.startswith(".") or is_expansion(path):
                 continue
+            _require_regular(path)
             if _is_of_kind(path, kind):
                 found = True
                 yield path, kind

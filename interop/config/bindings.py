@@ -10,11 +10,12 @@ from pydantic import BaseModel
 
 from dtdl.compiler.point import PointType
 from dtdl.diagnostic import Diagnostic, Location
-from dtdl.errors import UnitUnknown
+from dtdl.errors import RequestInvalid, UnitUnknown
 from dtdl.units import convertible, parse_unit, unit
 from interop.config.document import KeyPath
 from interop.config.findings import did_you_mean
-from interop.config.project import Project, SourceDraft
+from interop.config.project import LooseBinding, Project, SourceDraft
+from interop.config.salvage import any_types
 from interop.config.schema import BindGroup, MapEntry
 from interop.config.validation import Place, validate
 from interop.ports import Adapter, Binding, Calls, Source, Writes
@@ -75,18 +76,21 @@ def _explicit(group: _Group) -> None:
         found = group.project.find(group.twin, text, path)
         if found is not None and found.is_command:
             _wrong_section(group, path, f"{text!r} is a Command", "Bind it under commands:.")
-            found = None
+            _bind(group, path, None, raw, may_be_loose=False)
+            continue
         _bind(group, path, found, raw)
     for text, raw in group.entry.commands.items():
         path = (*group.path, "commands", text)
         found = group.project.find(group.twin, text, path)
         if found is not None and not found.is_command:
             _wrong_section(group, path, f"{text!r} is a {found.content.kind}, not a Command", "Bind it under map:.")
-            found = None
+            _bind(group, path, None, raw, may_be_loose=False)
+            continue
         if adapter is not None and not issubclass(adapter, Calls):
             location = group.project.document.key(path)
             group.project.findings.add("MT149", location, f"a source of kind {adapter.kind} cannot run commands")
-            found = None
+            _bind(group, path, None, raw, may_be_loose=False)
+            continue
         _bind(group, path, found, raw)
 
 
@@ -94,8 +98,16 @@ def _wrong_section(group: _Group, path: KeyPath, cause: str, action: str) -> Non
     group.project.findings.add("MT140", group.project.document.key(path), cause, action=action)
 
 
-def _bind(group: _Group, path: KeyPath, found: PointType | None, raw: Any) -> None:
-    """Validates one entry whether or not the model has its name; binds it when both are right."""
+def _bind(group: _Group, path: KeyPath, found: PointType | None, raw: Any, *, may_be_loose: bool = True) -> None:
+    """Validates one entry whether or not the model has its name; binds it when both are right.
+
+    Args:
+        group: Where it stands.
+        path: Its place.
+        found: What the model has of its name.
+        raw: What is written.
+        may_be_loose: Whether the address is checked further when the model has nothing of that name.
+    """
     project = group.project
     entry: MapEntry | None = MapEntry()
     address = raw
@@ -104,10 +116,13 @@ def _bind(group: _Group, path: KeyPath, found: PointType | None, raw: Any) -> No
         address = {key: value for key, value in raw.items() if key not in ENTRY_KEYS}
         entry = validate(MapEntry, shared, Place(project.document, path, project.findings))
     target = _address(group, path, address)
-    if entry is None or found is None:
+    if entry is None:
         return
     _check_entry(group, path, found, entry)
-    if target is None:
+    if found is None and may_be_loose:
+        _bind_loosely(group, path, target, standby=entry.standby)
+        return
+    if found is None or target is None:
         return
     group.source.places.append(path)
     group.source.bindings.append(
@@ -117,6 +132,21 @@ def _bind(group: _Group, path: KeyPath, found: PointType | None, raw: Any) -> No
             standby=entry.standby or group.entry.standby, location=project.document.at(path),
         )
     )  # fmt: skip
+
+
+def _bind_loosely(group: _Group, path: KeyPath, target: BaseModel | None, *, standby: bool = False) -> None:
+    """Keeps an address whose point is not known, since its model is broken or lacks it, for checks of the address."""
+    if target is None:
+        return
+    is_auto = len(path) == len(group.path) + 1
+    try:
+        point = Point(group.twin, () if is_auto else Point.parse(f"x/{path[-1]}").path)
+    except RequestInvalid:  # reported when it was looked up
+        return
+    location = group.project.document.key(path) if is_auto else group.project.document.at(path)
+    group.source.loose.append(
+        LooseBinding(point, target, standby or group.entry.standby, not is_auto and path[-2] == "map", location)
+    )
 
 
 def _address(group: _Group, path: KeyPath, raw: Any) -> BaseModel | None:
@@ -138,9 +168,10 @@ def _address(group: _Group, path: KeyPath, raw: Any) -> BaseModel | None:
     return found if len(project.findings) == before else None
 
 
-def _check_entry(group: _Group, path: KeyPath, found: PointType, entry: MapEntry) -> None:
+def _check_entry(group: _Group, path: KeyPath, found: PointType | None, entry: MapEntry) -> None:
+    """Holds an entry against the model, or, when that is not known, against what holds for every model."""
     project, adapter = group.project, group.source.adapter
-    if entry.write and not found.writable:
+    if entry.write and found is not None and not found.writable:
         kind = found.content.kind
         why = "is not writable: true in the model" if kind == "Property" else f"is a {kind}, which nobody writes"
         project.findings.add(
@@ -150,7 +181,7 @@ def _check_entry(group: _Group, path: KeyPath, found: PointType, entry: MapEntry
     elif entry.write and adapter is not None and not issubclass(adapter, Writes):
         location = project.document.at((*path, "write"))
         project.findings.add("MT142", location, f"a source of kind {adapter.kind} takes no values")
-    if found.is_command or not found.is_number:
+    if found is not None and (found.is_command or not found.is_number):
         for key in ("scale", "offset", "unit"):
             if project.raw((*path, key)) is not None:
                 location = project.document.key((*path, key))
@@ -159,13 +190,15 @@ def _check_entry(group: _Group, path: KeyPath, found: PointType, entry: MapEntry
         check_unit(project, entry.unit, found, (*path, "unit"))
 
 
-def check_unit(project: Project, text: str, target: PointType, at: KeyPath) -> None:
-    """The unit that the file gives must be one that converts to that of the model."""
+def check_unit(project: Project, text: str, target: PointType | None, at: KeyPath) -> None:
+    """The unit that the file gives must be one that converts to that of the model, if that is known."""
     location = project.document.at(at)
     try:
         given = parse_unit(text)
     except UnitUnknown as error:
         project.findings.add("MT144", location, error.message, action=error.action, value=text)
+        return
+    if target is None:
         return
     if target.unit is None:
         cause = f"the unit {text} cannot be converted, since {'/'.join(target.path)!r} has no unit in the model"
@@ -195,6 +228,7 @@ def _auto(group: _Group, taken: Sequence[_Taken]) -> None:
         return
     interface = project.interface(group.twin)
     if interface is None or project.types is None:
+        _bind_loosely(group, (*group.path, "auto"), _auto_address(group, adapter, ()))
         return
     paths = [path for path, source in taken if source in (None, group.source.name)]
     for found in project.types.points(interface.id):
@@ -271,12 +305,34 @@ def check_adapters(project: Project) -> None:
             if found.location is None or mistake not in said:
                 project.findings.put(found, default=_setting(project, draft, found))
             said.add(mistake)
+        for found in _loose_findings(draft.adapter, source, draft.loose):
+            mistake = (found.rule, found.location, found.action)
+            if mistake not in said:
+                project.findings.put(found)
+            said.add(mistake)
         for binding, path in zip(draft.bindings, draft.places, strict=True):
             direction = draft.adapter.direction(source, binding)
             draft.directions[binding.point] = direction
             if binding.write and not binding.type.is_command and direction == "in" and not binding.auto:
                 cause = f"{draft.name!r} only gives {binding.point}"
                 project.findings.add("MT142", project.document.at((*path, "write")), cause)
+
+
+def _loose_findings(adapter: type[Adapter], source: Source, loose: Sequence[LooseBinding]) -> list[Diagnostic]:
+    """What an adapter says of addresses whatever the type: asked with several types, what it says to each holds."""
+    if not loose:
+        return []
+    own = {str(found) for found in adapter.check(replace(source, bindings=()))}
+    each: list[dict[tuple[str, Location | None, str], Diagnostic]] = []
+    for kind in any_types():
+        bindings = tuple(
+            Binding(point=one.point, type=kind, address=one.address, location=one.location)
+            for one in loose
+            if not one.standby
+        )
+        said = adapter.check(replace(source, bindings=bindings))
+        each.append({(found.rule, found.location, found.cause): found for found in said if str(found) not in own})
+    return [found for key, found in each[0].items() if found.location and all(key in other for other in each[1:])]
 
 
 def _setting(project: Project, draft: SourceDraft, found: Diagnostic) -> Location:

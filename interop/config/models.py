@@ -16,32 +16,44 @@ from dtdl.resources import data_dir
 from dtdl.source import is_expansion
 from interop.config.findings import did_you_mean
 from interop.config.project import Project
+from interop.config.salvage import salvage
 
 LIBRARY = "library:"
+_UNDEFINED = "MT004"
 
 
 def read_models(project: Project, *, advise: bool) -> None:
-    """Reads ``models:`` into the project; ``project.types`` stays None when there are errors.
+    """Reads ``models:`` into the project; where something is wrong, what of it can be read, for the checks that follow.
+
+    ``project.types`` stays None when nothing can be read.
 
     Args:
         project: Takes types and texts.
         advise: Whether to look for what is right but not advisable too, which reads everything twice.
     """
     files = find_models(project)
-    if files is None:
-        return
     if not files:
-        given = ("models",) in project.document.spots
-        cause = "models: names no file of DTDL" if given else "the file has no models:"
-        project.findings.add("MT120", project.document.key(("models",)), cause)
+        if project.models_whole:
+            given = ("models",) in project.document.spots
+            cause = "models: names no file of DTDL" if given else "the file has no models:"
+            project.findings.add("MT120", project.document.key(("models",)), cause)
+            project.models_whole = False
         return
     project.model_files = files
     try:
         model = parse_dtdl(files)
     except ModelInvalid as error:
-        project.findings.extend(error.diagnostics)
+        salvaged = salvage(files)
+        project.models_whole = project.models_whole and salvaged.whole
+        # What a file would define that is missing or no JSON, is no second mistake.
+        project.findings.extend(
+            found for found in error.diagnostics if project.models_whole or found.rule != _UNDEFINED
+        )
+        project.models_broken = salvaged.broken
+        project.types = compile_model(salvaged.model) if salvaged.model else None
         return
     except LimitExceeded as error:
+        project.models_whole = False
         project.findings.add("MT103", project.document.key(("models",)), error.message, action=error.action)
         return
     if advise:
@@ -51,24 +63,27 @@ def read_models(project: Project, *, advise: bool) -> None:
         project.model_texts.update(_texts(file))
 
 
-def find_models(project: Project) -> list[Path] | None:
-    """Gives every file of DTDL that ``models:`` names, once, in order; None when something is missing."""
+def find_models(project: Project) -> list[Path]:
+    """Gives every file of DTDL that ``models:`` names and that is there, once, in order; reports what is missing."""
     found: dict[Path, Path] = {}
-    missing = False
     for index, entry in enumerate(project.file.models):
         location = project.document.at(("models", index))
         path = _entry(project, entry, location)
         if path is None:
-            missing = True
+            project.models_whole = False
             continue
         files = sorted(path.rglob("*.json")) + sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]
         if not files:
             project.findings.add("MT120", location, f"the folder {entry} has no .json file")
-            missing = True
+            project.models_whole = False
         for file in files:
+            if not file.is_file():  # reading a named pipe would wait for a writer
+                project.findings.add("MT110", location, f"models: names {file}, which is no regular file")
+                project.models_whole = False
+                continue
             if not is_expansion(file):
                 found.setdefault(file.resolve(), file)
-    return None if missing else list(found.values())
+    return list(found.values())
 
 
 def _entry(project: Project, entry: Any, location: Location) -> Path | None:
@@ -128,6 +143,8 @@ def check_twin_models(project: Project) -> None:
             continue
         found = project.types.model.get(twin.model)
         location = project.document.at(path)
+        if found is None and (not project.models_whole or twin.model in project.models_broken):
+            continue  # it may be among what could not be read, which is reported there
         if found is None:
             known = [dtmi for dtmi, element in project.types.model.items() if isinstance(element, Interface)]
             project.findings.add(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
 from dtdl.compiler.build import Types
 from dtdl.compiler.point import PointType
+from dtdl.diagnostic import Location
 from dtdl.elements import Element, Interface
 from dtdl.errors import ModelNotFound, RequestInvalid
 from interop.config.document import Document, KeyPath
@@ -18,6 +19,16 @@ from interop.config.plan import Connection, RelationshipPlan, RollUp
 from interop.config.schema import File, SourceDefaults
 from interop.ports import Adapter, Binding, Direction
 from interop.values import Point
+
+
+class LooseBinding(NamedTuple):
+    """What is bound to a point that no model gives a type, since the model is broken or lacks it."""
+
+    point: Point
+    address: BaseModel
+    standby: bool
+    is_value: bool
+    location: Location
 
 
 @dataclass(slots=True)
@@ -31,6 +42,7 @@ class SourceDraft:
         defaults: The qualities of the link that every kind has.
         bindings: All of them, standby ones too.
         places: Where each binding is written.
+        loose: Bindings to points without a type; their addresses are checked, and nothing else is done with them.
         directions: Which way each goes.
         used: Whether a twin names it.
     """
@@ -41,6 +53,7 @@ class SourceDraft:
     defaults: SourceDefaults = field(default_factory=SourceDefaults)
     bindings: list[Binding] = field(default_factory=list)
     places: list[KeyPath] = field(default_factory=list)
+    loose: list[LooseBinding] = field(default_factory=list)
     directions: dict[Point, Direction] = field(default_factory=dict)
     used: bool = False
 
@@ -54,7 +67,9 @@ class Project:
         file: What of it is right.
         base: Its folder.
         findings: What is wrong.
-        types: The compiled models, None when they have errors.
+        types: The compiled models; those that can be read, when some have errors; None when there are none.
+        models_whole: Whether every file of DTDL was found and could be read as JSON.
+        models_broken: DTMIs that files define, but not rightly.
         model_files: Every file of DTDL that it names.
         model_texts: Path → text of each model file.
         sources: By name.
@@ -67,6 +82,8 @@ class Project:
     base: Path
     findings: Findings
     types: Types | None = None
+    models_whole: bool = True
+    models_broken: frozenset[str] = frozenset()
     model_files: list[Path] = field(default_factory=list)
     model_texts: dict[str, str] = field(default_factory=dict)
     sources: dict[str, SourceDraft] = field(default_factory=dict)

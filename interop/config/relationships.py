@@ -52,7 +52,7 @@ def _known(project: Project, twin: str, at: KeyPath) -> bool:
 def _fits(project: Project, link: RelationshipPlan, path: KeyPath) -> bool:
     interface, target = project.interface(link.source), project.interface(link.target)
     if interface is None or project.types is None:
-        return False
+        return True  # nothing is known against it
     content = interface.contents.get(link.name)
     if not isinstance(content, Relationship):
         known = [name for name, found in interface.contents.items() if isinstance(found, Relationship)]
@@ -61,8 +61,9 @@ def _fits(project: Project, link: RelationshipPlan, path: KeyPath) -> bool:
             action=did_you_mean(link.name, known), primary_id=interface.id, property_name=link.name,
         )  # fmt: skip
         return False
-    right = target is not None
-    if target is not None and content.target is not None and not project.types.is_a(target.id, content.target):
+    right = True
+    known_target = content.target is not None and content.target not in project.models_broken
+    if target is not None and known_target and not project.types.is_a(target.id, content.target or ""):
         cause = f"{link.name!r} leads to {content.target}, and {link.target!r} is a {target.id}"
         project.findings.add("MT151", project.document.at((*path, "to")), cause, primary_id=content.id)
         right = False

@@ -242,6 +242,11 @@ def _givers(project: Project) -> Iterable[_Giver]:
             if draft.directions.get(binding.point) == "out" and binding.point in derived:
                 continue
             bound.append(_Giver(binding.point, f"the source {draft.name!r}", binding.location, binding.auto))
+        bound += [
+            _Giver(loose.point, f"the source {draft.name!r}", loose.location, auto=False)
+            for loose in draft.loose
+            if loose.is_value and not loose.standby
+        ]
     yield from sorted(bound, key=lambda giver: giver.auto)
     for roll_ups in project.roll_ups.values():
         for roll_up in roll_ups:

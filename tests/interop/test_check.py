@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,21 @@ def test_what_cannot_be_checked_is_an_error_of_usage(tmp_path, name):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputUnreadable):
         check([tmp_path / name])
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.jsonl", "megatwin.yaml", "x.fmu"])
+@pytest.mark.parametrize("as_folder", [True, False])
+def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path, name, as_folder):
+    write(tmp_path, {"t.json": TANK})
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(InputUnreadable, match=rf"{name} is no regular file"):
+        check([tmp_path if as_folder else tmp_path / name])
+
+
+def test_a_named_pipe_among_the_models_of_a_project_is_a_finding(tmp_path):
+    write(tmp_path, {"megatwin.yaml": FILE, "models/t.json": TANK})
+    os.mkfifo(tmp_path / "models" / "x.json")
+    assert [found.rule for found in check([tmp_path / "megatwin.yaml"]).diagnostics] == ["MT110"]
 
 
 def test_a_file_given_twice_is_checked_once(tmp_path):

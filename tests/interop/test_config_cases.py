@@ -88,6 +88,80 @@ def test_every_mistake_is_found_at_its_place(case, folder):
         assert [d.rule for d in caught.value.diagnostics] == [f.rule for f in found]
 
 
+BROKEN = """megatwin: 1
+models: [models/]
+sources:
+  a: {opcua: "opc.tcp://127.0.0.1:4840", security: none, namespaces: {v: "urn:vendor"}}
+  b: {memory: b, bogus: 1}
+#                ^ MT106
+twins:
+  m:
+    model: dtmi:test:Motor;1
+    bind:
+      a:
+        at: /Objects/v:Motor
+        map:
+          power: 2:P
+#                ^ MTOPCUA01
+          goal: {path: v:G, unit: furlongs}
+#                                 ^ MT144
+          ratio: v:R
+      b:
+        map:
+          ratio: R
+#                ^ MT146
+  n:
+    model: dtmi:test:Motor;1
+    bind:
+      a: {at: "/Objects/4:Motor", auto: true}
+#                                 ^ MTOPCUA01
+  s:
+    model: dtmi:test:Station;1
+    parts: {relationship: has}
+    roll-up: {total: sum(parts/power), peak: most(parts/power)}
+#                                            ^ MT160
+  g:
+    model: dtmi:test:Good;1
+    bind: {b: {map: {lvel: L}}}
+#                    ^ MT140
+relationships:
+  - {from: s, name: has, to: m}
+  - {from: s, name: has, to: nobody}
+#                            ^ MT152
+"""
+GOOD = {"@context": "dtmi:dtdl:context;4", "@id": "dtmi:test:Good;1", "@type": "Interface",
+        "contents": [{"@type": "Telemetry", "name": "level", "schema": "double"}]}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["no JSON", "wrong", "missing"])
+def test_a_broken_model_hides_no_other_mistake_and_adds_none(folder, how):
+    (folder / "models" / "good.json").write_text(json.dumps(GOOD), "utf-8")
+    broken = folder / "models" / "all.json"
+    text = BROKEN
+    if how == "no JSON":
+        broken.write_text(json.dumps(MODELS)[:-1], "utf-8")
+    elif how == "wrong":
+        broken.write_text(json.dumps(MODELS).replace('"name": "power"', '"name": "1power"'), "utf-8")
+    else:
+        broken.unlink()
+        text = text.replace("models: [models/]", "models: [models/, all.json]")
+    (folder / "megatwin.yaml").write_text(text, "utf-8")
+    found = check(folder / "megatwin.yaml")
+    own = [f for f in found if f.location.file.endswith("megatwin.yaml")]
+    wanted = expected(text) + ([("MT110", 2, 19)] if how == "missing" else [])
+    assert sorted((f.rule, f.location.line, f.location.column) for f in own) == sorted(wanted), "\n".join(map(str, own))
+    others = {f.location.file for f in found if f not in own}
+    assert others == (set() if how == "missing" else {str(broken)})
+
+
+def test_what_no_file_defines_is_found_beside_a_definition_that_is_wrong(folder):
+    (folder / "models" / "bad.json").write_text(json.dumps(GOOD | {"contents": 5}), "utf-8")
+    text = 'megatwin: 1\nmodels: [models/]\ntwins: {g: {model: "dtmi:test:Good;1"}, m: {model: "dtmi:test:Moto;1"}}\n'
+    (folder / "megatwin.yaml").write_text(text, "utf-8")
+    found = check(folder / "megatwin.yaml")
+    assert [(f.rule, f.action) for f in found if f.rule == "MT121"] == [("MT121", "Did you mean 'dtmi:test:Motor;1'?")]
+
+
 def test_every_rule_of_the_file_is_known_and_has_a_case():
     named = set(re.findall(r"\bMT1\d\d\b", "".join(path.read_text("utf-8") for path in CASES.glob("*.yaml"))))
     elsewhere = {
