@@ -2,97 +2,163 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import Final, Literal, TypeAlias
+from collections.abc import AsyncIterator, Collection, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
 
+from dtdl.errors import TwinNotFound
 from interop.event import Event
-from interop.graph.state import Cell
-from interop.graph.transition import instant
+from interop.graph.state import Relationship, TwinState
+from interop.graph.transition import apply, point_of
 from interop.service import Change, TwinService
-from interop.values import BAD_TYPE_MISMATCH, Point, Status
 
 PAGE: Final = 50
 """Events that are read and encoded at a time; more would hold up everything else on the loop."""
-ChangeKind: TypeAlias = Literal["twin", "twin-deleted", "relationship", "relationship-deleted", "model"]
+_EVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
-async def replay(service: TwinService, since: int, until: int) -> AsyncIterator[Change]:
-    """Gives the changes of the events (since, until], in order; what is yet to come is not waited for."""
-    newest: dict[Point, datetime] = {}
-    while since < until:
-        events = await service.events(since, min(PAGE, until - since))
+class Replayed(NamedTuple):
+    """A change, and the twin that it is of as it was right after."""
+
+    change: Change
+    state: TwinState | None
+
+
+async def replay(service: TwinService, since: int, until: int, twins: Collection[str] = ()) -> AsyncIterator[Replayed]:
+    """Gives the changes of the events (since, until], in order; what is yet to come is not waited for.
+
+    The events go through the same transition as when they happened, on the twins as they were at ``since``; each is
+    read as of then when an event first concerns it.
+
+    Args:
+        service: Has the events, and the twins as of a time.
+        since: The last event that was seen.
+        until: The last event to give.
+        twins: Ids of the twins that are of interest; empty: all.
+    """
+    if since >= until:
+        return
+    past = await _past(service, since, frozenset(twins))
+    position = past.position
+    while position < until:
+        events = await service.events(position, min(PAGE, until - position))
         if not events:
             return
         for event in events:
-            for change in changes_of(service, event, newest):
-                yield change
-        since = events[-1].seq
+            await past.prepare(event)
+            changes = past.take(event)
+            if event.seq > since:
+                for change in changes:
+                    yield Replayed(change, past.twin(change.twin) if change.twin else None)
+        position = events[-1].seq
 
 
-def changes_of(service: TwinService, event: Event, newest: dict[Point, datetime]) -> Iterator[Change]:
-    """Gives the changes that one event was.
+async def _past(service: TwinService, since: int, wanted: frozenset[str]) -> _Past:
+    """Goes back to the last event up to ``since`` that a time tells from the next; those of one append share theirs."""
+    next_events = await service.events(since, 1)
+    moment = next_events[0].recorded_at if next_events else _EVER
+    position = since
+    while position > 0:
+        start = max(0, position - PAGE)
+        earlier = [one for one in await service.events(start, position - start) if one.recorded_at < moment]
+        if earlier:
+            return _Past(service, earlier[-1].seq, moment - timedelta(microseconds=1), wanted)
+        position = start
+    return _Past(service, 0, None, wanted)
+
+
+class _Past:
+    """The view that events are applied on: the twins that they concern, from an event on.
 
     Args:
-        service: Knows the state now, which a late reading did not change.
-        event: The event.
-        newest: Point → source time of the newest sample so far; kept by the caller between events.
+        service: Gives a twin as of a time.
+        position: The last event that the twins hold at first.
+        known_at: A time after that event and before the next; None: there is nothing yet.
+        wanted: Twins of interest; empty: all. The others are as if they were not there.
     """
-    body, seq, twin = event.body, event.seq, event.twin
-    match event.kind:
-        case "samples":
-            yield from _samples(service, event, newest)
-        case "patch":
-            for operation in body["ops"]:
-                yield Change(seq=seq, kind="twin", twin=twin, path=Point.parse(f"-{operation['path']}").path)
-        case "link":
-            yield Change(seq=seq, kind="link", twin=None, detail=body)
-            yield from _cells_of(service, seq)
-        case "telemetry":
-            yield Change(seq=seq, kind="telemetry", twin=twin, path=tuple(body.get("path") or ()), detail=body)
-        case "command" | "write":  # what a write changes comes as samples of its own
-            yield Change(seq=seq, kind="command", twin=twin, detail={"kind": event.kind, "cause": event.cause, **body})
-        case kind if kind in _PLAIN:
-            name, keys = _PLAIN[kind]
-            yield Change(seq=seq, kind=name, twin=twin, detail={key: body[key] for key in keys})
+
+    def __init__(self, service: TwinService, position: int, known_at: datetime | None, wanted: frozenset[str]) -> None:
+        self.position = position
+        self._service = service
+        self._known_at = known_at
+        self._wanted = wanted
+        self._twins: dict[str, TwinState | None] = {}
+        self._relationships: dict[tuple[str, str], Relationship | None] = {}
+        self._touched: set[str] | None = None
+        self._fed: dict[str, set[str]] = {}
+
+    def twin(self, twin_id: str) -> TwinState | None:
+        """A twin as it is before the next event."""
+        return self._twins.get(twin_id)
+
+    def relationship(self, twin: str, relationship_id: str) -> Relationship | None:
+        """A relationship that was put since, or that is there still and was before."""
+        key = (twin, relationship_id)
+        if key in self._relationships:
+            return self._relationships[key]
+        now = self._service.graph.relationship(twin, relationship_id)
+        return now if now is not None and now.seq <= self.position else None
+
+    def fed_by(self, source: str) -> Iterable[str]:
+        """Twins that have a cell of a source."""
+        return [
+            twin
+            for twin, state in self._twins.items()
+            if state is not None and any(cell.source == source for cell in state.cells.values())
+        ]
+
+    async def prepare(self, event: Event) -> None:
+        """Reads the twins that an event concerns and none did before it."""
+        for twin in await self._concerned(event):
+            if twin in self._twins or (self._wanted and twin not in self._wanted):
+                continue
+            self._twins[twin] = await self._before(twin)
+
+    def take(self, event: Event) -> list[Change]:
+        """Applies an event; gives what it changed."""
+        delta = apply(self, event)
+        self._twins.update(delta.twins)
+        self._relationships.update(delta.relationships)
+        if event.kind == "relationship-delete" and not delta.changes:
+            # It was put before the time that is replayed, and only its id is known.
+            detail = {"id": event.body["id"]}
+            return [Change(seq=event.seq, kind="relationship-deleted", twin=event.twin, detail=detail)]
+        return list(delta.changes)
+
+    async def _concerned(self, event: Event) -> Collection[str]:
+        if event.kind == "link":
+            if event.body.get("status") is None:
+                return ()
+            if self._touched is None:
+                self._touched = await self._look_ahead(event.seq)
+            return self._fed.get(event.body["source"], set()) | self._touched
+        return _twins_of(event)
+
+    async def _look_ahead(self, position: int) -> set[str]:
+        """Finds whatever may have a cell of a source: it has one now, or an event after this one took it away."""
+        until = self._service.graph.seq
+        for twin, state in self._service.graph.twins.items():
+            for source in {cell.source for cell in state.cells.values()}:
+                self._fed.setdefault(source, set()).add(twin)
+        touched: set[str] = set()
+        while position < until:
+            events = await self._service.events(position, PAGE)
+            if not events:
+                break
+            touched.update(*map(_twins_of, events))
+            position = events[-1].seq
+        return touched
+
+    async def _before(self, twin: str) -> TwinState | None:
+        if self._known_at is None:
+            return None
+        try:
+            return await self._service.as_of(twin, _EVER, known_at=self._known_at)
+        except TwinNotFound:
+            return None
 
 
-_PLAIN: Final[Mapping[str, tuple[ChangeKind, Sequence[str]]]] = {
-    "twin-put": ("twin", ("model",)),
-    "twin-delete": ("twin-deleted", ()),
-    "relationship-put": ("relationship", ("id", "name", "target")),
-    "relationship-delete": ("relationship-deleted", ("id",)),
-    "model": ("model", ("id", "action")),
-}
-"""Events that are one change: its kind, and what of the body it tells."""
-
-
-def _samples(service: TwinService, event: Event, newest: dict[Point, datetime]) -> Iterator[Change]:
-    source = event.body["source"]
-    for text, value, status, source_time, server_time, *_ in event.body["readings"]:
-        point = Point.parse(text)
-        cell = Cell(value, Status(status), instant(source_time), instant(server_time), source=source, seq=event.seq)
-        if cell.status == BAD_TYPE_MISMATCH or _is_late(service, point, cell, newest):
-            continue
-        yield Change(seq=event.seq, kind="value", twin=point.twin, path=point.path, cell=cell)
-
-
-def _is_late(service: TwinService, point: Point, cell: Cell, newest: dict[Point, datetime]) -> bool:
-    """Whether a reading entered history without becoming the live value (contract time)."""
-    state = service.graph.twins.get(point.twin)
-    live = state.cells.get(point.path) if state is not None else None
-    if live is not None and live.seq < cell.seq:
-        return True
-    if cell.source_time is None:
-        return False
-    before = newest.get(point)
-    newest[point] = max(before, cell.source_time) if before else cell.source_time
-    return before is not None and cell.source_time < before
-
-
-def _cells_of(service: TwinService, seq: int) -> Iterator[Change]:
-    """Gives the values whose status the event changed and that nothing changed since."""
-    for state in service.graph.twins.values():
-        for path, cell in state.cells.items():
-            if cell.seq == seq:
-                yield Change(seq=seq, kind="value", twin=state.id, path=path, cell=cell)
+def _twins_of(event: Event) -> Collection[str]:
+    if event.kind == "samples":
+        return {point_of(reading[0]).twin for reading in event.body["readings"]}
+    return () if event.twin is None else (event.twin,)

@@ -78,9 +78,9 @@ class Streams:
         start = upto if since is None else min(since, upto)
         try:
             yield _frame(b"open", messages.Opened(seq=start).encode(), start)
-            async for change in replay(service, start, upto):
+            async for change, state in replay(service, start, upto, wanted.twins):
                 if wanted.lets_pass(change):
-                    yield self._changes(service, [change], numbered=False)
+                    yield _frame(b"change", view.change(service, change, state).encode(), None)
             yield _number(upto)
             async for batch in _beating(subscription, self._heartbeat_s):
                 if batch is None:
@@ -91,17 +91,17 @@ class Streams:
                 passing = [change for change in batch.changes if change.seq > upto and wanted.lets_pass(change)]
                 upto = max(upto, batch.last_seq)
                 if passing:
-                    yield self._changes(service, passing, numbered=True)
+                    yield self._changes(service, passing)
         finally:
             subscription.close()
             self._open.discard(subscription)
 
-    def _changes(self, service: TwinService, changes: Sequence[Change], *, numbered: bool) -> bytes:
+    def _changes(self, service: TwinService, changes: Sequence[Change]) -> bytes:
         """Encodes changes; only the last of one seq carries it as its id, so that a reader resumes between events."""
         parts: list[bytes] = []
         for index, change in enumerate(changes):
             last = index + 1 == len(changes) or changes[index + 1].seq != change.seq
-            parts.append(_frame(b"change", self._encode(service, change), change.seq if numbered and last else None))
+            parts.append(_frame(b"change", self._encode(service, change), change.seq if last else None))
         return b"".join(parts)
 
     def _encode(self, service: TwinService, change: Change) -> bytes:

@@ -131,11 +131,17 @@ def history_row(row: HistoryRow, units: Mapping[Path, str | None]) -> messages.H
     )  # fmt: skip
 
 
-def change(service: TwinService, record: Change) -> messages.Change:
-    """Gives one change; a value that a client wrote is looked up in the committed state."""
+def change(service: TwinService, record: Change, state: TwinState | None = None) -> messages.Change:
+    """Gives one change; a value that a client wrote is looked up in the state.
+
+    Args:
+        service: Has the models, and the committed state.
+        record: The change.
+        state: The twin right after the change; None: as it is now.
+    """
     found: messages.Value | None = None
     if record.twin is not None and record.path and record.kind in ("value", "twin", "telemetry"):
-        state = service.graph.twins.get(record.twin)
+        state = state or service.graph.twins.get(record.twin)
         unit = units(service, state.model).get(record.path) if state else None
         if record.cell is not None:
             found = sample(record.cell, unit)

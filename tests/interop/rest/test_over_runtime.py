@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -26,7 +27,7 @@ from interop.rest import messages
 from interop.rest.client import AsyncClient, connect
 from interop.rest.server import RestServer
 from interop.runtime.twins import Runtime
-from interop.values import utc_now
+from interop.values import Status, utc_now
 from tests.interop.runtime_bench import FILE, bench, cell, plant, until, value
 
 PUMP = "dtmi:test:Pump;1"
@@ -189,6 +190,44 @@ async def test_the_past_is_read_and_a_stream_resumes_after_a_restart(tmp_path: P
         assert (await twins.about("p1", at=then)).values["note"].value is None
         assert (await twins.about("p1")).values["note"].value == "after"
         assert [row.value for row in (await twins.history("p1/note")).rows] == ["before", "after"]
+
+
+async def test_a_resumed_stream_is_what_the_live_stream_was(tmp_path: Path) -> None:
+    async with served(tmp_path) as (runtime, twins):
+        await until(lambda: value(runtime, "station/total") == 3000.0)
+        start, west, live = runtime.graph.seq, plant(runtime, "west"), []
+        stream = twins.stream()
+        assert isinstance(await anext(stream), messages.Opened)
+        west.feed("power", None, Status("BadSensorFailure"))
+        await until(lambda: cell(runtime, "p2/power").status == "BadSensorFailure")
+        west.cut("cable")
+        await until(lambda: cell(runtime, "p2/power").status == "BadNoCommunication")
+        west.restore()
+        await until(lambda: runtime.links["west"].now.state == "up")
+        west.feed("power", 5.0)
+        await until(lambda: value(runtime, "station/total") == 7000.0)
+        west.feed("power", 4.0, source_time=utc_now() - timedelta(hours=1))  # late: no change
+        await twins.put("new", {"$metadata": {"$model": PUMP}, "note": "first"})
+        for note in ("one", "two"):
+            await twins.set("new/note", note)
+        await twins.patch("new", [{"op": "remove", "path": "/note"}])
+        await twins.delete("new")
+        west.cut("again")
+        await until(lambda: cell(runtime, "p2/power").status == "BadNoCommunication")
+        await twins.set("p1/note", "last")
+        while not live or live[-1].path != "note" or live[-1].twin != "p1":
+            change = await anext(stream)
+            assert isinstance(change, messages.Change)
+            live.append(change)
+        await stream.aclose()
+        for wanted in ((), ("p2",), ("station", "new")):
+            expected = [change for change in live if not wanted or change.twin in wanted]
+            stream = twins.stream(wanted, since=start)
+            await anext(stream)
+            assert [await anext(stream) for _ in expected] == expected
+            await stream.aclose()
+    assert [change.sample.value for change in live if change.twin == "new" and change.sample] == ["one", "two", None]
+    assert any(change.twin == "p2" and change.sample and "cable" in (change.sample.reason or "") for change in live)
 
 
 async def test_replies_over_the_runtime_are_what_the_document_says(tmp_path: Path) -> None:
