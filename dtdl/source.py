@@ -108,7 +108,8 @@ class Document:
         text: The text, or None when it could not be decoded.
         file: What the user calls it.
         index: Its index in the call, None for a document that a resolver gave.
-        value: Its JSON value, once a Loader has read it.
+        value: Its JSON value, once a Loader has read it; an integer beyond 64 bits, which no DTDL schema holds, may be
+            the nearest double (RFC 8259, section 6).
         fault: Why it could not be read.
     """
 

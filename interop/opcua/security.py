@@ -163,7 +163,10 @@ class Store:
         folder = self.folder / kind
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{thumbprint(certificate)}.der"
-        path.write_bytes(certificate)
+        # Written aside and renamed: another process may be reading the list.
+        aside = path.with_name(f".{path.name}.{os.getpid()}")
+        aside.write_bytes(certificate)
+        aside.replace(path)
         return path
 
 

@@ -12,7 +12,11 @@ from dtdl.source import Document, Loader, Pairs, Site, entries, values_of
 
 keys = st.sampled_from(["a", "b", ":", "a:", '"', "\\", "\u00e9", "\\u003a"])
 values = st.recursive(
-    st.none() | st.integers(-5, 2**70) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=4) | keys,
+    st.none()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=4)
+    | keys,
     lambda inner: st.lists(inner, max_size=3) | st.lists(st.tuples(keys, inner), max_size=4).map(tuple),
     max_leaves=12,
 )
@@ -40,6 +44,11 @@ def test_every_entry_of_every_object_is_read(value: Any, pad: str) -> None:
     document = Loader().load(Document(written(value, pad), "t"))
     assert document.fault is None
     assert pairs(document.value) == value
+
+
+@given(st.integers(2**64, 2**70))
+def test_an_integer_beyond_64_bits_is_itself_or_the_nearest_double(number: int) -> None:
+    assert Loader().load(Document(str(number), "t")).value in (number, float(number))
 
 
 def test_objects_that_repeat_a_key_are_told_from_others() -> None:

@@ -105,15 +105,23 @@ def test_a_killed_demo_takes_its_plants_with_it(tmp_path: Path) -> None:
         wait_until(lambda: in_folder(folder) == [] and children_of(session) == [], 10, "nothing is left")
 
 
+def holds(blocker: socket.socket, port: int) -> bool:
+    """Takes a port, if no other test has it now."""
+    try:
+        blocker.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    blocker.listen()
+    return True
+
+
 def test_the_demo_takes_other_ports_where_its_own_are_taken(tmp_path: Path) -> None:
     _, env = temporary(tmp_path)
     with ExitStack() as stack:
         for port in PORTS:
             blocker = stack.enter_context(socket.socket())
             blocker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with suppress(OSError):  # taken already: as good
-                blocker.bind(("127.0.0.1", port))
-                blocker.listen()
+            wait_until(lambda blocker=blocker, port=port: holds(blocker, port), 60, f"port {port} is ours")
         running = stack.enter_context(megatwin("demo", "--format", "json", cwd=tmp_path, env=env))
         wait_until(lambda: running.value("site/totalPower")["status"] == "Good", 40, "the whole is good")
         said = "\n".join(running.said)
