@@ -123,6 +123,47 @@ class HistoryRow:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of true time, as it was known.
+
+    Attributes:
+        start: From when, inclusive; None: from the first.
+        end: Until when, inclusive; None: to the last.
+        known_at: As the ledger stood then; None: now.
+    """
+
+    start: datetime | None = None
+    end: datetime | None = None
+    known_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The samples of one point within one interval of true time.
+
+    Attributes:
+        point: Whose.
+        start: Begin of the interval, a whole multiple of its length since 1970-01-01T00:00:00Z; the end is not in it.
+        count: Samples whose status is not bad.
+        bad: Samples whose status is bad.
+        first, last: Values of the first and the last sample that is not bad; None when there is none.
+        least, most, total, mean: Of the numbers among those that are not bad; None when there is none. Levels, such as
+            dBm, are summed and averaged as linear power.
+    """
+
+    point: Point
+    start: datetime
+    count: int = 0
+    bad: int = 0
+    first: Value = None
+    last: Value = None
+    least: float | None = None
+    most: float | None = None
+    total: float | None = None
+    mean: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceHealth:
     """The link of one source."""
@@ -251,6 +292,16 @@ class TwinService(Protocol):
         known_at: datetime | None = None, limit: int = 1000,
     ) -> Sequence[HistoryRow]:  # fmt: skip
         """Samples and written values of [start, end], ordered by source time, oldest first."""
+        ...
+
+    async def windows(
+        self, twin: str, path: tuple[str, ...] | None, span: Span, *, interval_s: float, limit: int = 1000
+    ) -> Sequence[Window]:
+        """History in intervals of ``interval_s`` seconds, oldest first; intervals without a sample are left out.
+
+        Raises:
+            LimitExceeded: There are too many samples to look at.
+        """
         ...
 
     async def as_of(self, twin: str, at: datetime, *, known_at: datetime | None = None) -> TwinState:

@@ -220,9 +220,10 @@ def _twin_put(view: View, event: Event) -> Delta:
 
 def _twin_delete(view: View, event: Event) -> Delta:
     assert event.twin is not None
-    if view.twin(event.twin) is None:
+    before = view.twin(event.twin)
+    if before is None:
         return Delta(seq=event.seq)
-    change = Change(seq=event.seq, kind="twin-deleted", twin=event.twin)
+    change = Change(seq=event.seq, kind="twin-deleted", twin=event.twin, detail={"model": before.model})
     return Delta(seq=event.seq, twins={event.twin: None}, changes=(change,))
 
 

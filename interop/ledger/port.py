@@ -10,7 +10,8 @@ from datetime import datetime
 from dtdl.errors import MegatwinError
 from interop.event import Draft, Event
 from interop.graph.state import TwinState
-from interop.service import HistoryRow
+from interop.ledger.windows import LevelOf
+from interop.service import HistoryRow, Span, Window
 
 
 class Append(asyncio.Future[Sequence[Event]]):
@@ -89,6 +90,25 @@ class Ledger(ABC):
             end: Until when (UTC), inclusive; None: to the last.
             known_at: As the ledger stood then; None: now.
             limit: At most so many, the oldest.
+        """
+
+    @abstractmethod
+    async def windows(
+        self, twin: str, path: tuple[str, ...] | None, span: Span, *, interval_s: float, level_of: LevelOf,
+        limit: int = 1000,
+    ) -> Sequence[Window]:  # fmt: skip
+        """Gives what ``history`` gives, in intervals of ``interval_s`` seconds; those without a sample are left out.
+
+        Args:
+            twin: Whose.
+            path: As in ``history``.
+            span: Which time, as it was known when.
+            interval_s: Length of an interval in seconds.
+            level_of: Tells the values whose numbers are summed as linear power.
+            limit: At most so many windows, the oldest.
+
+        Raises:
+            LimitExceeded: More than ``windows.MAX_SAMPLES`` samples.
         """
 
     @abstractmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from heapq import merge
@@ -29,12 +29,14 @@ from interop.ledger.fold import Fold, fold_versions
 from interop.ledger.index import NEWEST_VERSIONS, load_event
 from interop.ledger.layout import HAS_VALUE, IS_PROPERTY, from_column, from_micros, micros
 from interop.ledger.recent import Recent, Row
-from interop.service import HistoryRow
+from interop.service import HistoryRow, Span, Window
 from interop.values import GOOD, Point, Status, Value
 
 Path = tuple[str, ...]
 _FIRST: Final = -(1 << 62)
 _LAST: Final = 1 << 62
+_ALL: Final = -1
+"""SQLite's word for no limit."""
 _COLUMNS: Final = "SELECT at, seq, n, flags, status, source, server, reason, value FROM sample"
 _NEWEST: Final = (
     f"{_COLUMNS} WHERE point = ? AND at <= ? AND seq <= ? AND seq > ? AND flags & ? = ?"
@@ -110,18 +112,32 @@ class Reader:
         limit: int,
     ) -> list[HistoryRow]:  # fmt: skip
         """Samples and written values in a window of true time; see Ledger.history."""
+        with self._history(twin, path, Span(*window, known_at), limit) as rows:
+            return list(islice(rows, limit))
+
+    def windows(
+        self, twin: str, path: Path | None, span: Span, each: Callable[[Iterable[HistoryRow]], Iterable[Window]],
+        limit: int,
+    ) -> list[Window]:  # fmt: skip
+        """Aggregates of what ``history`` gives; see Ledger.windows."""
+        with self._history(twin, path, span, _ALL) as rows:
+            return list(islice(each(rows), limit))
+
+    @contextmanager
+    def _history(self, twin: str, path: Path | None, span: Span, limit: int) -> Iterator[Iterator[HistoryRow]]:
+        """The rows in order, while one state of the database is held; ``limit`` for each point."""
         durable, held = self._recent.of(twin)
         with self._snapshot() as size:
-            known = self._known(min(durable, size), known_at)
-            start = _FIRST if window[0] is None else micros(window[0])
-            end = _LAST if window[1] is None else micros(window[1])
+            known = self._known(min(durable, size), span.known_at)
+            start = _FIRST if span.start is None else micros(span.start)
+            end = _LAST if span.end is None else micros(span.end)
             rows = [
                 self._samples(place, path, (start, end, known, limit))
                 for place in self._points(twin, held)
                 if path is None or touches(place.point.path, path)
             ]
             written = self._written(twin, path, start, (end, known))
-            return list(islice(merge(*rows, written, key=_HISTORY_ORDER), limit))
+            yield merge(*rows, written, key=_HISTORY_ORDER)
 
     def _overlay(self, twin: str, fold: Fold, places: Sequence[_Place], bounds: tuple[int, int]) -> TwinState:
         """Puts the newest samples on what clients wrote."""

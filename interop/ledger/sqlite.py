@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -21,8 +21,9 @@ from interop.ledger.port import Append, Ledger
 from interop.ledger.reader import Reader
 from interop.ledger.store import Store
 from interop.ledger.verify import verify_file
+from interop.ledger.windows import LevelOf, windows
 from interop.ledger.writer import Batch, Writer
-from interop.service import HistoryRow
+from interop.service import HistoryRow, Span, Window
 from interop.values import utc_now
 
 READERS: Final = 2
@@ -147,6 +148,17 @@ class SqliteLedger(Ledger):
     ) -> Sequence[HistoryRow]:  # fmt: skip
         """Samples and written values by true time; see the port."""
         return await self._read(lambda reader: reader.history(twin, path, (start, end), known_at, limit))
+
+    async def windows(
+        self, twin: str, path: tuple[str, ...] | None, span: Span, *, interval_s: float, level_of: LevelOf,
+        limit: int = 1000,
+    ) -> Sequence[Window]:  # fmt: skip
+        """Aggregates by interval; see the port."""
+
+        def each(rows: Iterable[HistoryRow]) -> Iterator[Window]:
+            return windows(rows, interval_s, level_of)
+
+        return await self._read(lambda reader: reader.windows(twin, path, span, each, limit))
 
     async def as_of(self, twin: str, at: datetime, *, known_at: datetime | None = None) -> TwinState | None:
         """A twin as of a time; see the port."""

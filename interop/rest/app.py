@@ -5,17 +5,19 @@ from __future__ import annotations
 import ipaddress
 from functools import lru_cache
 from http import HTTPStatus
+from time import perf_counter
 from typing import Final
 from urllib.parse import urlsplit
 
 import orjson
 from starlette.middleware.errors import ServerErrorMiddleware
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from dtdl.errors import MegatwinError, RequestInvalid
-from interop.rest import adt, native, openapi, stream
+from interop.rest import adt, metrics, native, openapi, stream
 from interop.rest.problem import Failure, failure_of, unexpected
 from interop.rest.routes import LOG, Call, Reply, Route, Router
 from interop.service import Caller, TwinService
@@ -37,7 +39,8 @@ class App:
     def __init__(self, service: TwinService, *, name: str = "megatwin", streams: stream.Streams | None = None) -> None:
         self._service = service
         self._streams = streams or stream.Streams()
-        self.routes = route_table(self._streams, name)
+        self._metrics = metrics.Metrics(service, lambda: self._streams.count)
+        self.routes = route_table(self._streams, self._metrics, name)
         self._router = Router(self.routes)
         self._documents = adt.Documents(service.model)
         self._guarded: ASGIApp = ServerErrorMiddleware(self._serve, handler=_on_bug)
@@ -47,20 +50,33 @@ class App:
         if scope["type"] == "http":
             await self._guarded(scope, receive, send)
         elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
+            await self._websocket(WebSocket(scope, receive, send))
 
     def close(self) -> None:
         """Ends what has no end of its own."""
         self._streams.close()
 
+    async def _websocket(self, socket: WebSocket) -> None:
+        """A WebSocket of ``/v1/stream``; a handshake that is refused gets the answer that a GET gets."""
+        try:
+            _check_origin(socket)
+            if socket.url.path != stream.PATH:
+                raise RequestInvalid("RouteNotFound", f"no WebSocket is served at {socket.url.path[:200]}")
+            await self._streams.websocket(socket, self._service)
+        except MegatwinError as error:
+            failure = failure_of(error)
+            await socket.send_denial_response(_answer(failure, "v1"))
+
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         family = "azure" if scope["path"].startswith("/digitaltwins") else "v1"
+        operation, began = "", perf_counter()
         try:
             _check_origin(request)
             route, names = self._router.find(scope["method"], scope["raw_path"])
             if self._service.model is not self._documents.model:  # definitions were added
                 self._documents = adt.Documents(self._service.model)
+            operation = route.id
             caller = Caller(ACTOR, _request_id(request, route))
             call = Call(request, self._service, caller, names, self._documents)
             if route.family == "azure":
@@ -71,12 +87,13 @@ class App:
             if failure.status == HTTPStatus.INTERNAL_SERVER_ERROR:
                 LOG.exception("%s: %s %s", failure.instance, scope["method"], scope["path"])
             response = _answer(failure, family)
+        self._metrics.count(operation, response.status_code, perf_counter() - began)
         await response(scope, receive, send)
 
 
-def route_table(streams: stream.Streams, name: str) -> tuple[Route, ...]:
+def route_table(streams: stream.Streams, figures: metrics.Metrics, name: str) -> tuple[Route, ...]:
     """Gives every route that is served, the documentation's own included."""
-    described = (*adt.ROUTES, *native.ROUTES, *stream.routes(streams))
+    described = (*adt.ROUTES, *native.ROUTES, *stream.routes(streams), *metrics.routes(figures))
     document: dict[str, object] = {}
 
     async def get_document(call: Call) -> Response:  # noqa: ARG001 - a handler's signature
@@ -113,7 +130,7 @@ def _request_id(request: Request, route: Route) -> str | None:
     return found or None
 
 
-def _check_origin(request: Request) -> None:
+def _check_origin(request: HTTPConnection) -> None:
     """Refuses pages of other sites, which a browser lets send requests here, and names that were rebound to here."""
     for header in ("host", "origin"):
         text = request.headers.get(header)

@@ -145,6 +145,38 @@ class History(Message):
     more: bool
 
 
+class Window(Message):
+    """The samples of one point within one interval of true time.
+
+    ``bad`` samples count in nothing else. ``min``, ``max``, ``sum`` and ``mean`` are of numbers, null when there is
+    none; levels, such as dBm, are summed and averaged as linear power.
+    """
+
+    path: str
+    start: Instant = Field(description="Begin of the interval; its end is not in it.")
+    unit: str | None
+    count: int = Field(description="Samples whose status is not bad.")
+    bad: int = Field(description="Samples whose status is bad.")
+    first: JsonValue
+    last: JsonValue
+    min: float | None
+    max: float | None
+    sum: float | None
+    mean: float | None
+
+
+class Windows(Message):
+    """History by interval, oldest first; intervals without a sample are left out.
+
+    ``more`` when the limit cut it off.
+    """
+
+    twin: str
+    interval: float = Field(description="Length of an interval in seconds.")
+    rows: list[Window]
+    more: bool
+
+
 class Change(Message):
     """One thing that is different now; ``data`` of a Server-Sent Event named ``change``.
 
@@ -177,6 +209,18 @@ class Opened(Message):
     """``data`` of the first Server-Sent Event, named ``open``: everything after ``seq`` follows."""
 
     seq: int
+
+
+class StreamMessage(Message):
+    """One message of the stream over a WebSocket.
+
+    ``event`` and ``data`` are as in a Server-Sent Event; ``position`` has no data. ``seq``, where it is not null, is
+    what to give as ``since`` to go on from here.
+    """
+
+    event: Literal["open", "change", "lost", "position"]
+    seq: int | None
+    data: Opened | Change | Lost | None
 
 
 class CommandResult(Message):
@@ -246,7 +290,8 @@ class Problem(Message):
 
 
 MESSAGES: Final[tuple[type[Message], ...]] = (
-    Change, CommandResult, Health, History, Lost, Opened, Problem, Ready, Twin, TwinList,
+    Change, CommandResult, Health, History, Lost, Opened, Problem, Ready, StreamMessage, Twin, TwinList,
+    Windows,
 )  # fmt: skip
 
 

@@ -8,16 +8,19 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from dtdl.errors import TwinNotFound
-from interop.rest import messages, view
+from dtdl.errors import RequestInvalid, TwinNotFound
+from interop.rest import messages, tables, view
 from interop.rest.request import instant, number, read_json
 from interop.rest.routes import Body, Call, Parameter, Reply, Route
-from interop.service import TwinService
+from interop.service import Span, TwinService
 from interop.values import Point
 
 LIST_PAGE: Final = 100
 """Twins of one page; what each of them is, is computed for each reply."""
 HISTORY_LIMIT: Final = 10_000
+SHORTEST_S: Final = 0.001
+LONGEST_S: Final = 3.2e9
+"""Bounds of an interval of aggregates; the longest is a century."""
 
 
 async def list_twins(call: Call) -> Response:
@@ -46,18 +49,49 @@ async def get_twin(call: Call) -> Response:
 
 async def history(call: Call) -> Response:
     """GET /v1/twins/{id}/history."""
+    media = tables.chosen(call.request)
     twin = call.names["id"]
     text = call.request.query_params.get("path")
     limit = number(call, "limit", 1000, at_least=1, at_most=HISTORY_LIMIT)
-    rows = await call.service.history(
-        twin, view.parse_path(text) if text else None, instant(call, "from"), instant(call, "to"),
-        known_at=instant(call, "known-at"), limit=limit + 1,
-    )  # fmt: skip
+    path = view.parse_path(text) if text else None
+    span = Span(instant(call, "from"), instant(call, "to"), instant(call, "known-at"))
+    interval_s = _interval(call)
+    if interval_s is None:
+        found = await call.service.history(twin, path, span.start, span.end, known_at=span.known_at, limit=limit + 1)
+        units = _units(call, twin)
+        rows = [view.history_row(row, units) for row in found[:limit]]
+        more = len(found) > limit
+        return tables.answer(
+            messages.History(twin=twin, rows=rows, more=more), rows, messages.HistoryRow, media, more=more
+        )
+    windows = await call.service.windows(twin, path, span, interval_s=interval_s, limit=limit + 1)
+    units = _units(call, twin)
+    shown = [view.window(row, units) for row in windows[:limit]]
+    more = len(windows) > limit
+    whole = messages.Windows(twin=twin, interval=interval_s, rows=shown, more=more)
+    return tables.answer(whole, shown, messages.Window, media, more=more)
+
+
+def _units(call: Call, twin: str) -> Mapping[tuple[str, ...], str | None]:
     state = call.service.graph.twins.get(twin)
-    units = view.units(call.service, state.model) if state is not None else {}
-    return _reply(
-        messages.History(twin=twin, rows=[view.history_row(row, units) for row in rows[:limit]], more=len(rows) > limit)
-    )
+    return view.units(call.service, state.model) if state is not None else {}
+
+
+def _interval(call: Call) -> float | None:
+    """Length of an interval in seconds, None when single samples are asked for."""
+    text = call.request.query_params.get("interval")
+    if text is None:
+        return None
+    try:
+        interval_s = float(text)
+    except ValueError:
+        interval_s = 0.0
+    if not SHORTEST_S <= interval_s <= LONGEST_S:
+        raise RequestInvalid(
+            "InvalidArgument", f"interval={text[:40]!r} is not a number of seconds from {SHORTEST_S} to {LONGEST_S:g}",
+            action="Give seconds, such as interval=60.",
+        )  # fmt: skip
+    return interval_s
 
 
 async def command(call: Call) -> Response:
@@ -139,12 +173,19 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route(
         method="GET", path="/v1/twins/{id}/history", handler=history, family="v1", id="get_history",
-        summary="Past samples and written values, ordered by source time.",
+        summary="Past samples and written values, ordered by source time; with `interval`, aggregates of them.",
         parameters=(Parameter(name="path", where="query", description="Only this value: `property` or "
                               "`component/property`."),
                     _time("from", "Not earlier."), _time("to", "Not later."), _KNOWN_AT,
+                    Parameter(name="interval", where="query", schema={"type": "number", "minimum": SHORTEST_S,
+                              "maximum": LONGEST_S}, description="Aggregate by intervals of so many seconds."),
                     _integer("limit", "At most so many, the oldest first.", HISTORY_LIMIT)),
-        replies={200: Reply(description="The samples.", model=messages.History)}, errors={**_INVALID, **_NO_TWIN},
+        replies={200: Reply(description="The samples, or one row for each interval and value.",
+                            model={"anyOf": [{"$ref": f"#/components/schemas/{message.__name__}"}
+                                             for message in (messages.History, messages.Windows)]},
+                            also=(tables.CSV, tables.PARQUET),
+                            headers={tables.MORE: "Of CSV and Parquet: whether the limit cut it off."})},
+        errors={400: ("InvalidArgument", "LimitExceeded"), **_NO_TWIN, 406: ("NotAcceptable",)},
     ),
     Route(
         method="POST", path="/v1/twins/{id}/commands/{name}", handler=command, family="v1", id="call_command",

@@ -129,7 +129,7 @@ def _reply(reply: Reply) -> dict[str, Any]:
     if isinstance(reply.model, type) and issubclass(reply.model, BaseModel):
         found["content"] = {reply.media: {"schema": {"$ref": f"#/components/schemas/{reply.model.__name__}"}}}
     elif reply.model is not None:
-        found["content"] = {reply.media: {"schema": dict(reply.model)}}
+        found["content"] = {reply.media: {"schema": dict(reply.model)}} | {media: {} for media in reply.also}
     if reply.headers:
         found["headers"] = {
             name: {"description": text, "schema": {"type": "string"}} for name, text in reply.headers.items()
@@ -180,7 +180,9 @@ def _section(method: str, path: str, operation: Mapping[str, Any]) -> str:
 
 def _refs(reply: Mapping[str, Any]) -> str:
     names = {
-        one["schema"]["$ref"].rsplit("/", 1)[-1] for one in reply.get("content", {}).values() if "$ref" in one["schema"]
+        one["schema"]["$ref"].rsplit("/", 1)[-1]
+        for one in reply.get("content", {}).values()
+        if "$ref" in one.get("schema", {})
     }
     return " ".join(f"<a href='#{html.escape(name)}'>{html.escape(name)}</a>" for name in sorted(names))
 

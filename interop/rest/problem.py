@@ -39,6 +39,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "RouteNotFound": 404,
     "ComponentNotFound": 404,
     "MethodNotAllowed": 405,
+    "NotAcceptable": 406,
     "PayloadTooLarge": 413,
     "UnsupportedMediaType": 415,
 }
@@ -211,8 +212,8 @@ def error_of(status: int, body: Any, retry_after: str | None = None) -> Megatwin
 
 _BY_STATUS: Final[Mapping[int, type[MegatwinError]]] = {
     400: RequestInvalid, 401: RequestInvalid, 403: RequestInvalid, 404: TwinNotFound, 405: RequestInvalid,
-    409: Conflict, 412: PreconditionFailed, 413: RequestInvalid, 415: RequestInvalid, 429: Overloaded,
-    503: Overloaded, 504: Expired,
+    406: RequestInvalid, 409: Conflict, 412: PreconditionFailed, 413: RequestInvalid, 415: RequestInvalid,
+    429: Overloaded, 503: Overloaded, 504: Expired,
 }  # fmt: skip
 
 

@@ -67,12 +67,14 @@ class Reply:
         description: When.
         model: The message of the body, a JSON Schema, or None for no body.
         media: Its media type.
+        also: Media types that a request may ask for instead; they have no schema.
         headers: Header → what it says.
     """
 
     description: str
     model: type[BaseModel] | Mapping[str, Any] | None = None
     media: str = "application/json"
+    also: Sequence[str] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from interop.config.plan import Address
 
 GRACE_S: Final = 2
+MAX_MESSAGE: Final = 4096
+"""Largest WebSocket message in bytes that a client may send; none is read."""
 
 
 class _Server(uvicorn.Server):
@@ -74,7 +76,8 @@ class RestServer:
         self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self._server = _Server(
             uvicorn.Config(
-                self._app, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False,
+                self._app, http="httptools", ws="websockets-sansio", ws_max_size=MAX_MESSAGE,
+                ws_per_message_deflate=False, lifespan="off", log_config=None, access_log=False,
                 server_header=False, proxy_headers=False, timeout_graceful_shutdown=GRACE_S,
             )
         )  # fmt: skip

@@ -9,7 +9,7 @@ from dtdl.elements import Command, Component, Content, Interface, Property, Tele
 from dtdl.errors import TwinNotFound
 from interop.graph.state import Cell, TwinState
 from interop.rest import messages
-from interop.service import About, Change, Health, HistoryRow, TwinService
+from interop.service import About, Change, Health, HistoryRow, TwinService, Window
 from interop.service import Pillar as PillarRecord
 from interop.values import BAD_NO_DATA, GOOD, Point, Status, worst
 
@@ -128,6 +128,14 @@ def history_row(row: HistoryRow, units: Mapping[Path, str | None]) -> messages.H
         path=path_text(row.point.path), value=row.value, unit=units.get(row.point.path), status=str(row.status),
         source_time=row.source_time, server_time=row.server_time, recorded_at=row.recorded_at, seq=row.seq,
         source=row.source,
+    )  # fmt: skip
+
+
+def window(row: Window, units: Mapping[Path, str | None]) -> messages.Window:
+    """Gives the samples of one interval."""
+    return messages.Window(
+        path=path_text(row.point.path), start=row.start, unit=units.get(row.point.path), count=row.count, bad=row.bad,
+        first=row.first, last=row.last, min=row.least, max=row.most, sum=row.total, mean=row.mean,
     )  # fmt: skip
 
 

@@ -22,7 +22,9 @@ from dtdl.errors import (
     PreconditionFailed,
     RequestInvalid,
     TwinNotFound,
+    UnitUnknown,
 )
+from dtdl.units import Unit, parse_unit
 from interop.config.plan import Configuration
 from interop.event import Draft, Event
 from interop.graph.document import components_of, contents_from_document, marked
@@ -30,6 +32,7 @@ from interop.graph.patch import apply_patch
 from interop.graph.state import Relationship, TwinState
 from interop.graph.store import Graph
 from interop.ledger.sqlite import SqliteLedger
+from interop.ledger.windows import LevelOf
 from interop.mega.about import Bond, about
 from interop.mega.derive import Deriver
 from interop.ports import Binding
@@ -39,7 +42,7 @@ from interop.runtime.orphans import orphaned
 from interop.runtime.ownership import FILE, Books, Difference, compare
 from interop.runtime.requests import Outcome, Requests, Stamp
 from interop.runtime.split import Owner, split_patch, split_put
-from interop.service import About, Caller, Change, Health, HistoryRow, Subscription
+from interop.service import About, Caller, Change, Health, HistoryRow, Span, Subscription, Window
 from interop.values import BAD_NO_DATA, BAD_WAITING, LinkEvent, Point, Status, Value, utc_now
 
 _log = logging.getLogger("megatwin.runtime")
@@ -289,6 +292,33 @@ class Runtime:
         if not rows:
             self._twin(twin)
         return rows
+
+    async def windows(
+        self, twin: str, path: tuple[str, ...] | None, span: Span, *, interval_s: float, limit: int = 1000
+    ) -> Sequence[Window]:
+        """History in intervals, oldest first."""
+        found = await self.engine.ledger.windows(
+            twin, path, span, interval_s=interval_s, level_of=self._levels(twin), limit=limit
+        )
+        if not found:
+            self._twin(twin)
+        return found
+
+    def _levels(self, twin: str) -> LevelOf:
+        """Tells which values of a twin are levels, as far as its model is still there."""
+        state = self.graph.twin(twin)
+        points = {} if state is None or state.model not in self.types else {p.path: p for p in self.points(twin)}
+
+        def level_of(path: tuple[str, ...]) -> Unit | None:
+            found = points.get(path)
+            name = found.unit if found is not None else None
+            try:
+                unit = parse_unit(name) if name else None
+            except UnitUnknown:
+                return None
+            return unit if unit is not None and unit.logarithmic else None
+
+        return level_of
 
     async def as_of(self, twin: str, at: datetime, *, known_at: datetime | None = None) -> TwinState:
         """The twin as it was true at a time."""

@@ -15,6 +15,7 @@ from interop.event import Draft
 from interop.graph.store import Graph
 from interop.graph.transition import apply
 from interop.ledger.sqlite import SqliteLedger
+from interop.service import Span
 from interop.values import Point, format_time
 
 T0 = datetime(2100, 1, 1, tzinfo=UTC)
@@ -155,6 +156,21 @@ async def test_history_is_ordered_by_source_time_and_holds_what_was_written(book
     assert [r.value for r in await book.ledger.history("a", ("p",), None, None, limit=2)] == [1, "raw"]
     assert [r.value for r in await book.ledger.history("a", ("p",), None, None, known_at=at(39))] == [1, 100]
     assert await book.ledger.history("b", None, None, None) == []
+
+
+async def test_aggregates_are_of_what_history_gives(book):
+    for second, value in ((20, 2.0), (25, 4.0), (31, 6.0)):
+        await book.read(second, "a/p", value, true_at=second)
+    await book.read(40, "a/p", None, true_at=32, status="BadNoCommunication")
+    span = Span(at(20), at(60))
+    found = await book.ledger.windows("a", ("p",), span, interval_s=10, level_of=lambda _: None)
+    assert [(w.start, w.count, w.bad, w.mean, w.first, w.last) for w in found] == [
+        (at(20), 2, 0, 3.0, 2.0, 4.0), (at(30), 1, 1, 6.0, 6.0, 6.0),
+    ]  # fmt: skip
+    assert await book.ledger.windows("a", ("p",), span, interval_s=10, level_of=lambda _: None, limit=1) == found[:1]
+    known = Span(at(20), at(60), at(31))
+    before = await book.ledger.windows("a", ("p",), known, interval_s=10, level_of=lambda _: None)
+    assert [w.bad for w in before] == [0, 0]
 
 
 async def test_history_of_a_member_looks_into_whole_objects(book):

@@ -29,8 +29,9 @@ from interop.graph.patch import apply_patch
 from interop.graph.state import Relationship, TwinState
 from interop.graph.store import Graph
 from interop.graph.transition import apply
+from interop.ledger.windows import windows
 from interop.rest.view import contents
-from interop.service import About, Caller, Health, HistoryRow, Pillar, Published, SourceHealth
+from interop.service import About, Caller, Health, HistoryRow, Pillar, Published, SourceHealth, Span, Window
 from interop.values import BAD_NO_DATA, GOOD, Point, Reading, Status, Value, format_time, parse_time, utc_now
 
 ROOM = "dtmi:test:Room;1"
@@ -251,6 +252,12 @@ class MemoryService:
             and (end is None or row.source_time <= end)
         ]
         return sorted(rows, key=lambda row: row.source_time)[:limit]
+
+    async def windows(
+        self, twin: str, path: tuple[str, ...] | None, span: Span, *, interval_s: float, limit: int = 1000
+    ) -> Sequence[Window]:
+        rows = await self.history(twin, path, span.start, span.end, known_at=span.known_at, limit=1_000_000)
+        return list(windows(rows, interval_s, lambda _: None))[:limit]
 
     async def as_of(self, twin: str, at: datetime, *, known_at: datetime | None = None) -> TwinState:
         then = Graph()

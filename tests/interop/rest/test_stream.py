@@ -18,7 +18,7 @@ from interop.rest.server import RestServer
 from interop.rest.stream import Streams
 from interop.service import Caller
 from interop.values import BAD_NO_COMMUNICATION, Point, Reading, Sample, format_time, utc_now
-from tests.interop.rest.memory_service import ROOM, MemoryService
+from tests.interop.rest.memory_service import ROOM, VENT, MemoryService
 
 TEMPERATURE = Point("room", ("temperature",))
 HUMIDITY = Point("room", ("humidity",))
@@ -179,3 +179,38 @@ async def test_stopping_does_not_wait_for_a_reader_that_reads_nothing(
             service.read([Reading(Point("room", ("name",)), Sample("x" * 100_000))])
             await asyncio.sleep(0)
         await server.stop()
+
+
+async def test_a_reader_may_want_only_one_model_and_what_extends_it(
+    http: httpx.AsyncClient, service: MemoryService
+) -> None:
+    service.record("twin-put", "fan", {"model": VENT, "contents": {"speed": 1.0}})
+    async with frames(http, model=VENT) as stream:
+        service.read([Reading(HUMIDITY, Sample(1.0))])
+        service.record("twin-put", "fan", {"model": VENT, "contents": {"speed": 2.0}})
+        assert (await stream.next())[1]["twin"] == "fan"
+        service.record("twin-delete", "fan", {})
+        deleted = (await stream.next())[1]
+        assert (deleted["kind"], deleted["detail"]) == ("twin-deleted", {"model": VENT})
+    async with frames(http, model=VENT, since=0) as stream:
+        assert [(await stream.next())[1]["kind"] for _ in range(3)] == ["twin", "twin", "twin-deleted"]
+
+
+async def test_a_reader_may_leave_out_samples_that_change_nothing(
+    http: httpx.AsyncClient, service: MemoryService
+) -> None:
+    async with frames(http, only="changes") as stream:
+        for value in (1.0, 1.0, 2.0):
+            service.read([Reading(HUMIDITY, Sample(value))])
+        found = [(await stream.next())[1]["sample"] for _ in range(2)]
+        for sample in (Sample(2.0), Sample(1.0), Sample(1.0, BAD_NO_COMMUNICATION)):
+            service.read([Reading(HUMIDITY, sample)])
+        found += [(await stream.next())[1]["sample"] for _ in range(2)]
+        assert [(one["value"], one["status"]) for one in found] == [
+            (1.0, "Good"), (2.0, "Good"), (1.0, "Good"), (1.0, "BadNoCommunication"),
+        ]  # fmt: skip
+
+
+async def test_a_filter_word_that_is_not_known_is_refused(http: httpx.AsyncClient) -> None:
+    reply = await http.get("/v1/stream", params={"only": "news"})
+    assert (reply.status_code, reply.json()["code"]) == (400, "InvalidArgument")
