@@ -72,6 +72,11 @@ def datatype(schema: Schema) -> str:
     return DATATYPES.get(schema.kind, JSON)
 
 
+def iri_of(identity: str, *, base: str = TWINS) -> str:
+    """Gives the IRI of the twin of a ``$dtId``."""
+    return base + quote(identity, safe="")
+
+
 def jsonld_document(
     types: Types, twins: Iterable[Json], relationships: Iterable[Json] = (), *, base: str = TWINS
 ) -> Json:
@@ -243,7 +248,7 @@ class _Writer:
             self._units[content.id] = unit.id
 
     def _iri(self, identity: str) -> str:
-        return self._base + quote(identity, safe="")
+        return iri_of(identity, base=self._base)
 
 
 def _annotate(node: Json, value: Json, keys: Mapping[str, str]) -> None:
