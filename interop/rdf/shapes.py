@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -12,8 +13,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from pyparsing import ParseException
 from rdflib import BNode, Graph, URIRef
 from rdflib.namespace import SH
+from rdflib.plugins import sparql
 from rdflib.term import Node
 
 from dtdl.compiler import rdf, twin_graph
@@ -159,6 +162,8 @@ def _results(shapes: Graph, data: _Data, where: Location) -> Iterable[Diagnostic
         ValidationFailure,
     )
 
+    # A query would load the graphs that it names after FROM, from files too.
+    sparql.SPARQL_LOAD_GRAPHS = False
     refused = partial(_refused, where)
     try:
         _, results, text = pyshacl.validate(
@@ -171,7 +176,7 @@ def _results(shapes: Graph, data: _Data, where: Location) -> Iterable[Diagnostic
         return [refused(error.message)]
     except RecursionError:
         return [refused("the shapes refer to each other without end")]
-    except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
+    except (re.error, ParseException, ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
         return [refused(f"{type(error).__name__}: {error}")]
     if not isinstance(results, Graph):
         return [refused(str(text))]
@@ -181,10 +186,8 @@ def _results(shapes: Graph, data: _Data, where: Location) -> Iterable[Diagnostic
 
 def _refused(where: Location, cause: str) -> Diagnostic:
     known = RULES["MT471"]
-    short = " ".join(cause.split())[:_LENGTH]
-    return Diagnostic(
-        rule=known.id, location=where, cause=f"The shapes cannot be checked: {short}.", action=known.remedy
-    )
+    said = f"The shapes cannot be checked: {' '.join(cause.split())[:_LENGTH].rstrip('.')}."
+    return Diagnostic(rule=known.id, location=where, cause=said, action=known.remedy)
 
 
 def _key(results: Graph, node: Node) -> str:
