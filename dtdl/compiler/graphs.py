@@ -14,7 +14,7 @@ from rdflib.namespace import XSD
 from rdflib.plugins.parsers.notation3 import BadSyntax, RDFSink, SinkParser
 from rdflib.term import Node
 
-from dtdl.compiler.rdf import dataset_of, root_cause
+from dtdl.compiler.rdf import NOT_RDF, dataset_of, root_cause
 from dtdl.diagnostic import Diagnostic, Location
 from dtdl.errors import InputUnreadable, LimitExceeded, ValueInvalid
 from dtdl.source import MAX_BYTES, Document, Loader
@@ -25,7 +25,6 @@ BASE: Final = "https://base.invalid/"
 """What relative IRIs are resolved against where a text gives no base of its own."""
 FORMS: Final[Mapping[str, str]] = {".ttl": "turtle", ".nt": "turtle", ".jsonld": "json-ld"}
 """Suffix of a file → its form; N-Triples is a part of Turtle."""
-NOT_RDF: Final = "MT450"
 NOT_LOADED: Final = "MT451"
 
 

@@ -15,12 +15,15 @@ from typing import Any, Final, TypeAlias
 from pyld import jsonld
 from rdflib import Graph
 
-from dtdl.errors import DtdlError
+from dtdl.diagnostic import Diagnostic
+from dtdl.errors import ModelInvalid
 from dtdl.metamodel import ContextTable, Language, PropertyRule, metamodel
 from dtdl.parser import parse
 from dtdl.source import documents
 
 Json = Any
+NOT_RDF: Final = "MT450"
+"""The rule of texts that are not RDF."""
 
 
 def expanded(texts_or_paths: str | Path | Sequence[str | Path]) -> list[Json]:
@@ -30,9 +33,9 @@ def expanded(texts_or_paths: str | Path | Sequence[str | Path]) -> list[Json]:
         texts_or_paths: As ``dtdl.parse`` takes them.
 
     Raises:
-        ModelInvalid: The definitions have findings.
+        ModelInvalid: The definitions have findings, name a context outside DTDL, or are not JSON-LD: DTDL is a little
+            wider than that.
         InputUnreadable: A path is missing or may not be read.
-        DtdlError: The documents name a context outside DTDL, or are not JSON-LD for another reason.
     """
     parse(texts_or_paths)
     values: list[Json] = []
@@ -43,10 +46,9 @@ def expanded(texts_or_paths: str | Path | Sequence[str | Path]) -> list[Json]:
         # One list, not document by document: contexts are then worked out once.
         found: list[Json] = jsonld.expand(values, {"documentLoader": load_context, "base": ""})
     except jsonld.JsonLdError as error:
-        raise DtdlError(
-            f"the documents cannot be expanded as JSON-LD: {root_cause(error)}",
-            action="Use DTDL contexts, and local terms as JSON-LD 1.1 defines them.",
-        ) from error
+        cause = f"The documents cannot be expanded as JSON-LD: {root_cause(error).rstrip('.')}."
+        action = "Use DTDL contexts, and local terms as JSON-LD 1.1 defines them."
+        raise ModelInvalid([Diagnostic(rule=NOT_RDF, cause=cause, action=action)]) from error
     return found
 
 
@@ -57,9 +59,8 @@ def turtle(texts_or_paths: str | Path | Sequence[str | Path]) -> str:
         texts_or_paths: As ``dtdl.parse`` takes them.
 
     Raises:
-        ModelInvalid: The definitions have findings.
+        ModelInvalid: The definitions have findings, or are not JSON-LD.
         InputUnreadable: A path is missing or may not be read.
-        DtdlError: The documents are not JSON-LD.
     """
     dataset = dataset_of(expanded(texts_or_paths))
     return "# Made by `megatwin compile --target rdf`; not edited by hand.\n" + "".join(lines_of(dataset))
@@ -72,9 +73,8 @@ def graph(texts_or_paths: str | Path | Sequence[str | Path]) -> Graph:
         texts_or_paths: As ``dtdl.parse`` takes them.
 
     Raises:
-        ModelInvalid: The definitions have findings.
+        ModelInvalid: The definitions have findings, or are not JSON-LD.
         InputUnreadable: A path is missing or may not be read.
-        DtdlError: The documents are not JSON-LD.
     """
     return Graph().parse(data=turtle(texts_or_paths), format="nt")
 

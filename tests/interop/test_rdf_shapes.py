@@ -28,18 +28,27 @@ HEAD = """\
 @prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
 @prefix owl: <http://www.w3.org/2002/07/owl#> .
 """
-DESCRIBED = HEAD + """\
+DESCRIBED = (
+    HEAD
+    + """\
 <urn:s:Described> a sh:NodeShape ; sh:targetClass <dtmi:dtdl:class:Property;4> ;
   sh:property [ sh:path <dtmi:dtdl:property:description;4> ; sh:minCount 1 ; sh:severity %s ; sh:message "Say what." ] .
 """
-NAMED = HEAD + """\
+)
+NAMED = (
+    HEAD
+    + """\
 <urn:s:Named> a sh:NodeShape ; sh:targetClass <urn:Room> ;
   sh:property [ sh:path <urn:name> ; sh:datatype xsd:string ; sh:minCount 1 ] .
 """
-SMALL = HEAD + """\
+)
+SMALL = (
+    HEAD
+    + """\
 <urn:s:Small> a sh:NodeShape ; sh:targetClass <dtmi:t:Room;1> ;
   sh:property [ sh:path <dtmi:t:Room:_contents:__area;1> ; sh:maxInclusive 100 ] .
 """
+)
 
 
 @pytest.fixture(autouse=True)
@@ -137,7 +146,8 @@ def test_nothing_is_fetched():
 def test_a_pattern_that_never_ends_is_ended():
     Path("data.ttl").write_text(f"<urn:a> <urn:p> '{'a' * 60}!' .", "utf-8")
     Path("shapes.ttl").write_text(
-        HEAD + '<urn:S> a sh:NodeShape ; sh:targetNode <urn:a> ; sh:property [ sh:path <urn:p> ; sh:pattern "^(a+)+$" ] .',
+        HEAD
+        + '<urn:S> a sh:NodeShape ; sh:targetNode <urn:a> ; sh:property [ sh:path <urn:p> ; sh:pattern "^(a+)+$" ] .',
         "utf-8",
     )
     with pytest.raises(ValueInvalid, match="was ended after") as caught:
