@@ -175,6 +175,9 @@ def _json_ld(text: str, file: str) -> Written:
     if document.fault is not None:
         rule, cause, action, where = document.fault
         raise _invalid(rule, where, cause, action)
+    if document.repeated:
+        why = "A key is given twice in one object, and readers keep one of the two."
+        raise _invalid(NOT_RDF, Location(file), why, "Remove one of the two.")
     try:
         dataset = dataset_of(document.value, BASE)
     except jsonld.JsonLdError as error:

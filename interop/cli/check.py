@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from dtdl.diagnostic import Diagnostic
     from interop.check import Checked
 
 GRAPHS = (".ttl", ".nt", ".jsonld", ".ndjson")
@@ -138,11 +139,13 @@ def _add_shapes(checked: Checked, shapes: tuple[str, ...], data: tuple[str, ...]
     if any(item.severity is Severity.ERROR for item in checked.diagnostics):
         click.echo("the shapes were not checked, since there are errors", err=True)
         return
-    models = sorted({file for together in checked.sets for file in together})
-    try:
-        checked.diagnostics += check_shapes(shapes, models, data)
-    except ValueInvalid as error:
-        checked.diagnostics += error.diagnostics
+    found: dict[Diagnostic, None] = {}
+    for models in checked.sets or [()]:
+        try:
+            found |= dict.fromkeys(check_shapes(shapes, models, data))
+        except ValueInvalid as error:
+            found |= dict.fromkeys(error.diagnostics)
+    checked.diagnostics += found
 
 
 def _mend(checked: Checked, chosen: _Choice, *, show: bool) -> bool:

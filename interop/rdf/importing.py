@@ -107,9 +107,13 @@ def _refused(types: Types, made: Population, sources: Sources) -> Iterator[Diagn
     report = Report()
     twins = Twins(types, report)
     values = [*made.twins, *made.relationships]
-    for index, value in enumerate(values):
-        twins.add(Written(Document(json.dumps(value), str(index), value=value)))
-    twins.finish()
+    try:
+        for index, value in enumerate(values):
+            twins.add(Written(Document(json.dumps(value), str(index), value=value)))
+        twins.finish()
+    except Full:
+        # Its last finding, which is an error, says so.
+        pass
     for found in report.ordered():
         value = values[int(found.location.file)] if found.location else {}
         subject = made.subjects.get(str(value.get("$dtId") or value.get("$sourceId")))

@@ -13,12 +13,14 @@ from rdflib.term import Node
 from dtdl.compiler.build import Types
 from dtdl.compiler.twin_graph import VOCABULARY
 from dtdl.elements import Component, Content, Property, Relationship
-from interop.rdf.contents import MAX_DEPTH, Contents
+from interop.rdf.contents import Contents
 from interop.rdf.naming import Classes, Overrides, find_content, identities, inverse_name, legal_id, local_name, skolem
 from interop.rdf.sources import Sources, name_of, term_key
 
 _DT_ID, _LINK_ID = URIRef(VOCABULARY + "dtId"), URIRef(VOCABULARY + "relationshipId")
 _UNIT: Final = URIRef(VOCABULARY + "unit")
+_DEPTH: Final = 4
+"""How many blank nodes deep what is said of one counts for its id."""
 _GENERAL: Final = frozenset({str(OWL.NamedIndividual), str(OWL.Thing)})
 
 
@@ -64,6 +66,7 @@ class _Importer:
         self._models: dict[Node, str] = {}
         self._ids: dict[Node, str] = {}
         self._links: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self._names: dict[tuple[Node, int], str] = {}
         self._statements: dict[tuple[Node | None, Node | None, Node | None], Node] = {}
 
     def population(self) -> Population:
@@ -102,20 +105,23 @@ class _Importer:
 
     def _blank(self, subject: Node, taken: set[str]) -> str:
         """Gives a blank node an id from what is said of it; of equal ones each has a number of its own."""
-        name = skolem(self._described(subject, MAX_DEPTH // 4))
+        name = self._described(subject, _DEPTH)
         made, number = name, 2
         while made in taken:
             made, number = f"{name}-{number}", number + 1
         taken.add(made)
         return made
 
-    def _described(self, node: Node, depth: int) -> Any:
+    def _described(self, node: Node, depth: int) -> str:
+        """Names a node by what is said of it, and of the blank nodes in that; each is worked out once a depth."""
         if not isinstance(node, BNode):
-            return list(term_key(node))
-        if depth == 0:
-            return []
-        said = [(str(predicate), self._described(held, depth - 1)) for predicate, held in self._graph[node]]
-        return sorted(said, key=str)
+            return "\n".join(map(str, term_key(node)))
+        key = (node, depth)
+        if key not in self._names:
+            self._names[key] = ""
+            said = self._graph.predicate_objects(node) if depth else ()
+            self._names[key] = skolem(sorted([str(one), self._described(held, depth - 1)] for one, held in said))
+        return self._names[key]
 
     def _model(self, subject: Node) -> str | None:
         """Gives the most specific Interface of a subject."""

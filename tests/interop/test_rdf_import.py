@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rdflib import Literal, URIRef
 from rdflib.namespace import XSD
@@ -442,6 +442,34 @@ def test_a_building_of_realestatecore_and_brick_becomes_twins(tmp_path):
     assert twins["b1"]["name"] == "Main"
     assert twins["ahu"]["operationalStageCount"] == "3"
     assert links >= {("b1", "hasPart", "l1"), ("r1", "hasPoint", "t1"), ("r1", "isLocationOf", "ahu")}
+
+
+_NODES = [f"e:{name}" for name in "abc"] + ["_:x", "_:y", "rdf:nil"]
+_TERMS = [*_NODES, "1", "2.5", "'t'", "'t'@fi", "true", "s:lab", "'[1]'^^rdf:JSON", "s:Room", "s:Door", "s:Place"]
+_SAID = ["a", "s:name", "s:area", "s:floor", "s:at", "s:x", "s:tags", "s:door", "s:width", "s:hasPart", "s:isPartOf",
+         "s:feeds", "s:aliases", "rdf:first", "rdf:rest", "rdf:value", "rdf:subject", "rdf:object", "rdf:predicate",
+         "owl:inverseOf", "s:noise", "s:use"]  # fmt: skip
+_TRIPLES = st.tuples(st.sampled_from(_NODES), st.sampled_from(_SAID), st.sampled_from(_TERMS))
+
+
+@pytest.mark.slow
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(_TRIPLES, min_size=3, max_size=25))
+def test_any_graph_becomes_twins_that_follow_their_models(models, triples):
+    text = "e:a a s:Room . _:x a s:Room .\n" + "".join(f"{' '.join(triple)} .\n" for triple in triples)
+    twins, _, found = imported(text)
+    assert [item for item in found if item.severity is Severity.ERROR] == []
+    assert set(rules(found)) <= {"MT453", "MT454", "MT455", "MT456", "MT457", "MT458", "MT461"}
+    assert {item["model"].partition(";")[0] for item in twins.values()} <= {
+        f"dtmi:example:site:ns:site:{name}" for name in ("Place", "Room", "Door")
+    }
+
+
+def test_nodes_that_lead_to_each_other_take_no_time(models):
+    nodes = [f"_:n{number}" for number in range(60)]
+    text = "".join(f"{one} a s:Room ; s:isFedBy {', '.join(nodes)} .\n" for one in nodes)
+    twins, links, found = imported(text)
+    assert (len(twins), len(links), found) == (60, 3600, [])
 
 
 def test_every_error_of_a_graph_is_one_of_ours(models):
