@@ -175,8 +175,10 @@ class _Writer:
             raise _invalid(f"The twin {identity!r} is given twice.", "Give each twin once.")
         self._types.validate_contents(model, twin)
         self._models[identity] = model
-        self.nodes[identity] = self._node(self._iri(identity), model, twin)
-        self.nodes[identity][_DT_ID] = identity
+        node = self.nodes[identity] = self._node(self._iri(identity), model, twin)
+        node[_DT_ID] = identity
+        rest = {key: held for key, held in twin["$metadata"].items() if key != "$model"}
+        _annotate(node, twin | {"$metadata": rest or None}, {"$etag": _ETAG, "$metadata": _METADATA})
 
     def relationship(self, link: Json) -> None:
         missing = [key for key in sorted(_LINK_KEYS - {"$etag", "$metadata"}) if not isinstance(link.get(key), str)]
@@ -225,9 +227,6 @@ class _Writer:
             elif isinstance(content, Property):
                 self._unit(content)
                 node[name] = _literal(held, datatype(content.schema))
-        if iri.startswith(self._base) and "/" not in iri.removeprefix(self._base):
-            rest = {key: held for key, held in value["$metadata"].items() if key != "$model"}
-            _annotate(node, value | {"$metadata": rest}, {"$etag": _ETAG} | ({"$metadata": _METADATA} if rest else {}))
         return node
 
     def _context(self, model: str) -> None:

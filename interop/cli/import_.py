@@ -32,7 +32,7 @@ def command(graphs: tuple[str, ...], how: str, output: Path | None, *, strict: b
     Exit code 0: written. 1: findings, and nothing was written. 2: usage, or a path is missing or cannot be read.
     """
     from dtdl.diagnostic import Severity  # noqa: PLC0415 - pydantic and rdflib are needed only here
-    from dtdl.errors import InputUnreadable, ValueInvalid  # noqa: PLC0415
+    from dtdl.errors import ValueInvalid  # noqa: PLC0415
     from interop.cli.render import render, summary  # noqa: PLC0415
     from interop.rdf.importing import Imported, import_graph  # noqa: PLC0415
 
@@ -57,11 +57,21 @@ def command(graphs: tuple[str, ...], how: str, output: Path | None, *, strict: b
     if output is None:
         click.echo(made.text, nl=False)
     else:
-        try:
-            output.write_text(made.text, encoding="utf-8", newline="\n")
-        except OSError as error:
-            why = f"{output} cannot be written: {error.strerror}"
-            raise InputUnreadable(why, action="Give another place with -o.") from error
+        _write(output, made.text)
     count = f"{made.twins} twins, {made.relationships} relationships"
     click.echo(f"{count}: {summary(made.diagnostics)}", err=True)
     return 0
+
+
+def _write(output: Path, text: str) -> None:
+    """Writes a file that is there as a whole or stays as it was."""
+    from dtdl.errors import InputUnreadable  # noqa: PLC0415 - as above
+
+    part = output.with_name(f".{output.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8", newline="\n")
+        part.replace(output)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        why = f"{output} cannot be written: {error.strerror}"
+        raise InputUnreadable(why, action="Give another place with -o.") from error

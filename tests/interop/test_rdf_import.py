@@ -373,6 +373,8 @@ def test_the_command_writes_a_file_of_the_import_job(models, capsys):
     }  # fmt: skip
     assert main(["import", "graph.ttl", "--models", "models"]) == 0
     assert '{"Section": "Twins"}\n' in capsys.readouterr().out
+    assert main(["import", "graph.ttl", "--models", "models", "-o", "no/such/folder.ndjson"]) == 2
+    assert not list(Path().glob(".*.part"))
 
 
 def test_the_twins_pass_the_check_of_data(models, capsys):
