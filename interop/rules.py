@@ -11,6 +11,7 @@ from dtdl.diagnostic import Severity
 from dtdl.rules.words import OWN, WORDS
 from interop.changes import CHANGE_RULES
 from interop.config.rules import RULES, Rule
+from interop.rdf.rules import RULES as GRAPHS
 from interop.validate.rules import RULES as DATA
 
 PREFIX: Final = "dtmi:dtdl:parsingError:"
@@ -114,6 +115,7 @@ def find_tables() -> Mapping[str, Sequence[Rule]]:
         "FMUs": _FMU,
         "values": tuple(Rule(identity, *words) for identity, words in VALUES.items()),
         "data": tuple(DATA.values()),
+        "graphs": tuple(GRAPHS.values()),
         "OPC UA": _OPCUA,
         "changes": CHANGE_RULES,
         "definitions": tuple(_of_dtdl()),

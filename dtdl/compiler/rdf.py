@@ -6,20 +6,24 @@ nodes, references are the DTMIs, texts in languages are language-tagged. Terms t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from pyld import jsonld
 from rdflib import Graph
 
-from dtdl.errors import DtdlError
+from dtdl.diagnostic import Diagnostic
+from dtdl.errors import ModelInvalid
 from dtdl.metamodel import ContextTable, Language, PropertyRule, metamodel
 from dtdl.parser import parse
 from dtdl.source import documents
 
 Json = Any
+NOT_RDF: Final = "MT450"
+"""The rule of texts that are not RDF."""
 
 
 def expanded(texts_or_paths: str | Path | Sequence[str | Path]) -> list[Json]:
@@ -29,9 +33,9 @@ def expanded(texts_or_paths: str | Path | Sequence[str | Path]) -> list[Json]:
         texts_or_paths: As ``dtdl.parse`` takes them.
 
     Raises:
-        ModelInvalid: The definitions have findings.
+        ModelInvalid: The definitions have findings, name a context outside DTDL, or are not JSON-LD: DTDL is a little
+            wider than that.
         InputUnreadable: A path is missing or may not be read.
-        DtdlError: The documents name a context outside DTDL, or are not JSON-LD for another reason.
     """
     parse(texts_or_paths)
     values: list[Json] = []
@@ -42,10 +46,9 @@ def expanded(texts_or_paths: str | Path | Sequence[str | Path]) -> list[Json]:
         # One list, not document by document: contexts are then worked out once.
         found: list[Json] = jsonld.expand(values, {"documentLoader": load_context, "base": ""})
     except jsonld.JsonLdError as error:
-        raise DtdlError(
-            f"the documents cannot be expanded as JSON-LD: {_root(error)}",
-            action="Use DTDL contexts, and local terms as JSON-LD 1.1 defines them.",
-        ) from error
+        cause = f"The documents cannot be expanded as JSON-LD: {root_cause(error).rstrip('.')}."
+        action = "Use DTDL contexts, and local terms as JSON-LD 1.1 defines them."
+        raise ModelInvalid([Diagnostic(rule=NOT_RDF, cause=cause, action=action)]) from error
     return found
 
 
@@ -56,13 +59,11 @@ def turtle(texts_or_paths: str | Path | Sequence[str | Path]) -> str:
         texts_or_paths: As ``dtdl.parse`` takes them.
 
     Raises:
-        ModelInvalid: The definitions have findings.
+        ModelInvalid: The definitions have findings, or are not JSON-LD.
         InputUnreadable: A path is missing or may not be read.
-        DtdlError: The documents are not JSON-LD.
     """
-    text = jsonld.to_rdf(expanded(texts_or_paths), {"format": "application/n-quads", "documentLoader": load_context})
-    lines = sorted(set(text.splitlines()))
-    return "# Made by `megatwin compile --target rdf`; not edited by hand.\n" + "\n".join([*lines, ""])
+    dataset = dataset_of(expanded(texts_or_paths))
+    return "# Made by `megatwin compile --target rdf`; not edited by hand.\n" + "".join(lines_of(dataset))
 
 
 def graph(texts_or_paths: str | Path | Sequence[str | Path]) -> Graph:
@@ -72,11 +73,80 @@ def graph(texts_or_paths: str | Path | Sequence[str | Path]) -> Graph:
         texts_or_paths: As ``dtdl.parse`` takes them.
 
     Raises:
-        ModelInvalid: The definitions have findings.
+        ModelInvalid: The definitions have findings, or are not JSON-LD.
         InputUnreadable: A path is missing or may not be read.
-        DtdlError: The documents are not JSON-LD.
     """
     return Graph().parse(data=turtle(texts_or_paths), format="nt")
+
+
+Dataset: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Name of a graph → its triples, as pyld gives them."""
+
+_DOUBLE: Final = "http://www.w3.org/2001/XMLSchema#double"
+_DOUBLE_TEXT: Final = "urn:megatwin:rdf:doubleText"
+
+
+def dataset_of(document: Json, base: str = "") -> Dataset:
+    """Gives the triples of a JSON-LD document (JSON-LD 1.1, *Deserialize JSON-LD to RDF*).
+
+    Args:
+        document: JSON values; its contexts stand in it or are those of DTDL.
+        base: What relative IRIs are resolved against.
+
+    Raises:
+        JsonLdError: It is not JSON-LD, or names another context.
+    """
+    expanded_document = jsonld.expand(document, {"documentLoader": load_context, "base": base})
+    _keep_doubles(expanded_document)
+    dataset: Dataset = jsonld.to_rdf(expanded_document, {"documentLoader": load_context, "base": base})
+    for triples in dataset.values():
+        for triple in triples:
+            if triple["object"].get("datatype") == _DOUBLE_TEXT:
+                triple["object"]["datatype"] = _DOUBLE
+    return dataset
+
+
+def _keep_doubles(node: Json) -> None:
+    """Hides from pyld that a text is a double: it would write it again with 16 digits, and some doubles need 17."""
+    waiting = [node]
+    while waiting:
+        held = waiting.pop()
+        if isinstance(held, list):
+            waiting += held
+        elif isinstance(held, dict):
+            if held.get("@type") == _DOUBLE and isinstance(held.get("@value"), str):
+                held["@type"] = _DOUBLE_TEXT
+            elif "@value" not in held:
+                waiting += held.values()
+
+
+def lines_of(dataset: Dataset) -> list[str]:
+    """Gives the triples of pyld's dataset as lines of N-Triples, which is Turtle too: sorted, each once.
+
+    Characters that end a line for some reader are escaped, so that one line is one triple for all.
+    """
+    rows = (triple for triples in dataset.values() for triple in triples)
+    return sorted(
+        {" ".join(_written(row[part]) for part in ("subject", "predicate", "object")) + " .\n" for row in rows}
+    )
+
+
+_CONTROLS: Final = re.compile(r'[\x00-\x1f"\\\x7f-\x9f\u2028\u2029]')
+
+
+def _written(term: Mapping[str, Any]) -> str:
+    """Writes a term of pyld as N-Triples does."""
+    if term["type"] == "IRI":
+        return f"<{term['value']}>"
+    if term["type"] == "blank node":
+        return str(term["value"])
+    text = _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04X}", term["value"])
+    if "language" in term:
+        return f'"{text}"@{term["language"]}'
+    return f'"{text}"' if term["datatype"] == _STRING else f'"{text}"^^<{term["datatype"]}>'
+
+
+_STRING: Final = "http://www.w3.org/2001/XMLSchema#string"
 
 
 def load_context(url: str, options: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - pyld's signature
@@ -139,8 +209,9 @@ def _definition(uri: str, rule: PropertyRule | None) -> Json:
     return {"@id": uri, "@type": "@json"} if rule.kind == "JSON" else {"@id": uri}
 
 
-def _root(error: BaseException) -> str:
+def root_cause(error: BaseException) -> str:
     """Gives the innermost reason of a chain of pyld's errors."""
-    while isinstance(error, jsonld.JsonLdError) and isinstance(error.cause, BaseException):
-        error = error.cause
+    below = error.__cause__
+    while isinstance(below, BaseException):
+        error, below = below, below.__cause__
     return str(error.args[0]) if error.args else type(error).__name__

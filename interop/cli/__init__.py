@@ -15,6 +15,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "init": ("interop.cli.init", "Make a project: models, megatwin.yaml, a mock plant."),
     "check": ("interop.cli.check", "Check files of every kind; print findings with file, line and column."),
     "validate": ("interop.cli.validate", "Check data against models or a JSON Schema."),
+    "import": ("interop.cli.import_", "Turn an RDF instance graph into twins."),
     "explain": ("interop.cli.explain", "Explain a rule."),
     "diff": ("interop.cli.diff", "Compare two versions of DTDL: what breaks users, which version it needs."),
     "bump": ("interop.cli.bump", "Raise versions of Interfaces, and every reference to them."),

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from dtdl.diagnostic import Diagnostic
     from interop.check import Checked
 
+GRAPHS = (".ttl", ".nt", ".jsonld", ".ndjson")
+"""What --shapes takes beside what is always checked."""
 FORMATS = ("text", "concise", "json", "sarif", "github", "junit")
 
 
@@ -40,6 +43,8 @@ class _Choice:
 @click.option("--update-baseline", is_flag=True, help="Write what is found now to the baseline.")
 @click.option("--fix", "mend", is_flag=True, help="First edit definitions where that cannot change their meaning.")
 @click.option("--diff", is_flag=True, help="With --fix: show the edits, and write nothing.")
+@click.option("--shapes", multiple=True, metavar="FILE",
+              help="SHACL shapes that the graph of PATHS is checked against; may be repeated.")  # fmt: skip
 def command(  # noqa: PLR0913 - one for each option
     paths: tuple[str, ...],
     how: str,
@@ -51,8 +56,11 @@ def command(  # noqa: PLR0913 - one for each option
     update_baseline: bool,
     mend: bool,
     diff: bool,
+    shapes: tuple[str, ...],
 ) -> int:
     """Check DTDL (.json, .jsonl), megatwin.yaml and FMUs; folders are searched for them.
+
+    With --shapes, PATHS may also be graphs (.ttl, .nt, .jsonld) and twins (.ndjson).
 
     Exit code 0: nothing was found. 1: findings. 2: a path is missing or cannot be read.
     """
@@ -62,10 +70,14 @@ def command(  # noqa: PLR0913 - one for each option
         raise click.UsageError("--diff needs --fix")
     from interop.check import check  # noqa: PLC0415 - pydantic and the compiler are needed only here
 
+    data = tuple(path for path in paths if shapes and path.lower().endswith(GRAPHS))
+    paths = tuple(path for path in paths if path not in data)
     chosen = _Choice(paths, strict, select, ignore)
     checked = check(paths, strict=strict)
     if mend and _mend(checked, chosen, show=diff):
         checked = check(paths, strict=strict)
+    if shapes:
+        _add_shapes(checked, shapes, data)
     return _report(checked, chosen, "" if diff else how, (baseline, update_baseline))
 
 
@@ -115,6 +127,25 @@ def _report(checked: Checked, chosen: _Choice, how: str, known: tuple[Path | Non
     click.echo("; ".join((line, *notes)), err=True)
     bad = {Severity.ERROR, Severity.WARNING} if chosen.strict else {Severity.ERROR}
     return 1 if any(item.severity in bad for item in found) else 0
+
+
+def _add_shapes(checked: Checked, shapes: tuple[str, ...], data: tuple[str, ...]) -> None:
+    """Adds what the shapes find in the graph of the definitions and the data."""
+    from dtdl.diagnostic import Severity  # noqa: PLC0415
+    from dtdl.errors import ValueInvalid  # noqa: PLC0415
+    from interop.rdf.shapes import check_shapes  # noqa: PLC0415 - rdflib is needed only here
+
+    checked.files += [*data, *shapes]
+    if any(item.severity is Severity.ERROR for item in checked.diagnostics):
+        click.echo("the shapes were not checked, since there are errors", err=True)
+        return
+    found: dict[Diagnostic, None] = {}
+    for models in checked.sets or [()]:
+        try:
+            found |= dict.fromkeys(check_shapes(shapes, models, data))
+        except ValueInvalid as error:
+            found |= dict.fromkeys(error.diagnostics)
+    checked.diagnostics += found
 
 
 def _mend(checked: Checked, chosen: _Choice, *, show: bool) -> bool:
