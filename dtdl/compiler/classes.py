@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Final, ForwardRef
 
 from pydantic import Field, create_model
+from pydantic.fields import FieldInfo
 from pydantic_core import SchemaValidator, core_schema
 
 from dtdl.compiler import values
@@ -57,7 +58,8 @@ class Builder:
         self._building.add(plan.dtmi)
         try:
             fields = {field.python_name: self._field(field) for field in plan.fields}
-            made = _class(plan, bases or (_BASES[plan.base],), fields)
+            # A class that leads back to one that is not finished needs pydantic's own way with annotations.
+            made = (_class if self._forward else _live_class)(plan, bases or (_BASES[plan.base],), fields)
         finally:
             self._building.discard(plan.dtmi)
         made.__dtmi__ = plan.dtmi
@@ -166,8 +168,25 @@ class Builder:
         raise AssertionError(type_)
 
 
-def _class(plan: ClassPlan, bases: tuple[type[Record], ...], fields: dict[str, Any]) -> type[Record]:
-    return create_model(plan.name, __base__=bases, __module__=__name__, __doc__=plan.text or None, **fields)
+def _class(plan: ClassPlan, bases: tuple[type[Record], ...], fields: dict[str, Any], **options: Any) -> type[Record]:
+    text = plan.text or None
+    return create_model(plan.name, __base__=bases, __module__=__name__, __doc__=text, __cls_kwargs__=options, **fields)
+
+
+def _live_class(plan: ClassPlan, bases: tuple[type[Record], ...], fields: dict[str, Any]) -> type[Record]:
+    """Makes a class whose fields pydantic does not collect.
+
+    It would copy every inherited field into each class, which is most of what a class costs; here they are shared.
+    """
+    made = _class(plan, bases, {}, live=True)
+    made.__annotated__ = {name: type_ for name, (type_, _) in fields.items()}
+    held: dict[str, FieldInfo] = {}
+    for base in reversed(bases):  # the first base wins in Python, so it is written last
+        held.update(base.__pydantic_fields__)
+    for name, (type_, default) in fields.items():
+        held[name] = FieldInfo.from_annotated_attribute(type_, default)
+    made.__pydantic_fields__ = held
+    return made
 
 
 def _model_field(rule: core_schema.CoreSchema, *, alias: str, required: bool) -> core_schema.ModelField:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
@@ -11,6 +13,9 @@ from dtdl.compiler.values import Primitive, Ready, String
 
 _TEXT = Primitive("String")
 _ANY = Ready(core_schema.dict_schema(core_schema.str_schema(strict=True), strict=True), {"type": "object"})
+
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def _no_rules() -> CoreSchema | None:
@@ -26,6 +31,15 @@ class Record(BaseModel):
     # Without annotations, which pydantic would evaluate again for every class that extends this one.
     __dtmi__ = ""
     __rules__ = staticmethod(_no_rules)
+    __annotated__ = _NOTHING
+
+    def __init_subclass__(cls, *, live: bool = False, **options: Any) -> None:
+        """Shows pydantic the annotations of live classes, which have none as long as only live classes extend them."""
+        super().__init_subclass__(**options)
+        if not live:
+            for base in cls.__mro__:
+                if annotated := base.__dict__.get("__annotated__"):
+                    base.__annotations__ = annotated
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:
