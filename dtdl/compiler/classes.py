@@ -150,7 +150,9 @@ class Builder:
             rule = self._rule_of(field.type)
             if rule is None:
                 return None
-            fields[field.python_name] = _model_field(rule, alias=field.name, required=field.required)
+            # pydantic looks a field up once where it has no alias of its own
+            alias = field.name if field.name != field.python_name else None
+            fields[field.python_name] = _model_field(rule, alias=alias, required=field.required)
         return fields
 
     def _rule_of(self, type_: TypePlan) -> core_schema.CoreSchema | None:
@@ -189,7 +191,7 @@ def _live_class(plan: ClassPlan, bases: tuple[type[Record], ...], fields: dict[s
     return made
 
 
-def _model_field(rule: core_schema.CoreSchema, *, alias: str, required: bool) -> core_schema.ModelField:
+def _model_field(rule: core_schema.CoreSchema, *, alias: str | None, required: bool) -> core_schema.ModelField:
     schema = rule if required else core_schema.with_default_schema(rule, default=None)
     return core_schema.model_field(schema, validation_alias=alias, serialization_alias=alias)
 
@@ -198,7 +200,7 @@ _FORMS: Final[Mapping[str, _Fields]] = MappingProxyType(
     {
         name: {
             python_name: _model_field(next(m for m in field.metadata if isinstance(m, values.Ready)).core,
-                                      alias=field.alias or python_name, required=False)
+                                      alias=field.alias, required=False)
             for python_name, field in base.model_fields.items()
         }
         for name, base in _BASES.items()

@@ -59,7 +59,9 @@ class Record(BaseModel):
         Raises:
             pydantic.ValidationError: It does not follow the definition.
         """
-        # Straight to the validator: on the way of every reading.
+        # Straight to the validator, and without a dict of options: on the way of every reading.
+        if not options and by_name is False:
+            return cls.__pydantic_validator__.validate_python(obj, by_alias=True, by_name=False)  # type: ignore[no-any-return]
         return cls.__pydantic_validator__.validate_python(obj, by_alias=True, by_name=by_name, **options)  # type: ignore[no-any-return]
 
     @classmethod
@@ -76,6 +78,8 @@ class Record(BaseModel):
         Raises:
             pydantic.ValidationError: It is not JSON, or does not follow the definition.
         """
+        if not options and by_name is False:
+            return cls.__pydantic_validator__.validate_json(json_data, by_alias=True, by_name=False)  # type: ignore[no-any-return]
         return cls.__pydantic_validator__.validate_json(json_data, by_alias=True, by_name=by_name, **options)  # type: ignore[no-any-return]
 
     def document(self) -> dict[str, Any]:
