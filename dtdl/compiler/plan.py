@@ -176,8 +176,12 @@ class Planner:
         groups: dict[str, list[str]] = defaultdict(list)
         for dtmi in self.interfaces:
             groups[dtmi.partition(";")[0].rpartition(":")[2]].append(dtmi)
-        made = {group[0]: _not_keyword(last) for last, group in groups.items() if len(group) == 1}
-        made.update(pair for group in groups.values() if len(group) > 1 for pair in _class_names(group))
+        made: dict[str, str] = {}
+        for last, group in groups.items():
+            if len(group) == 1:
+                made[group[0]] = _not_keyword(last)
+            else:
+                made.update(_class_names(group))
         return made
 
     def ancestors(self, dtmi: str) -> frozenset[str]:
