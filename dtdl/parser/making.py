@@ -60,7 +60,7 @@ def element_of(record: Record) -> Element:
     _UNDEFINED(made, MappingProxyType(record.undefined) if record.undefined else EMPTY)
     _GIVEN(made, tuple(record.given))
     _CONTEXTS(made, record.context.named if "@context" in record.node else ())
-    _LOCATION(made, None if record.document is NOWHERE else record.locate)
+    _LOCATION(made, None if record.document is NOWHERE else record)
     return made
 
 
