@@ -67,6 +67,8 @@ class Context:
         limit: Name of the limits that hold, ``""`` for those of the version.
         limit_context: DTMI of the context that sets the limits.
         raw: The ``@context`` as it is written.
+        children: Contexts of elements below, by what their ``@context`` lists.
+        plain: References already met that are right and call for no advice → DTMI.
     """
 
     metamodel: Metamodel
@@ -80,6 +82,7 @@ class Context:
     limit_context: str = ""
     raw: Json = None
     children: dict[tuple[Json, ...], Context] = field(default_factory=dict)
+    plain: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def active(self) -> Language:

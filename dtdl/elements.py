@@ -97,7 +97,8 @@ class Element:
     @property
     def location(self) -> Location | None:
         """Where it is written; computed when asked, since most elements are never asked."""
-        return self._location() if callable(self._location) else self._location
+        held = self._location
+        return held if held is None or isinstance(held, Location) else held.locate()
 
     @property
     def display_name(self) -> Mapping[str, str]:

@@ -447,12 +447,19 @@ def _of_bytes(data: bytes, file: str) -> Document:
         return document
 
 
+def _row(line: bytes) -> Json:
+    try:
+        return orjson.loads(line)
+    except ValueError:  # the slower reader knows more of JSON's fringes, and says what is wrong
+        return json.loads(line)
+
+
 def _of_lines(data: bytes, path: Path) -> Iterator[Document]:
     for number, line in enumerate(data.splitlines(), start=1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = _row(line)
             if not isinstance(row, dict) or not isinstance(row.get("text"), str):
                 raise _NotJson(line[:40].decode("utf-8", "replace"))
         except (ValueError, RecursionError) as error:

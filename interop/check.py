@@ -14,11 +14,8 @@ from dtdl.diagnostic import Diagnostic, Location
 from dtdl.errors import ArchiveUnsafe, DescriptionInvalid, InputUnreadable, LimitExceeded
 from dtdl.parser import check as check_dtdl
 from dtdl.source import is_expansion
-from fmu import opinion
-from fmu.description import read_description
 from interop.config.findings import Findings
-from interop.config.resolve import read_project
-from interop.config.schema import FILE_NAME
+from interop.config.rules import FILE_NAME
 
 Kind: TypeAlias = Literal["dtdl", "configuration", "fmu"]
 
@@ -150,6 +147,8 @@ def _is_of_kind(path: Path, kind: Kind) -> bool:
 def _check_configurations(files: Iterable[Path], checked: Checked, findings: Findings) -> set[Path]:
     named: set[Path] = set()
     for file in files:
+        from interop.config.resolve import read_project  # noqa: PLC0415 - pydantic and the compiler come with it
+
         checked.files.append(str(file))
         project, found = read_project(file, advise=True)
         findings.extend(found)
@@ -163,6 +162,9 @@ def _check_configurations(files: Iterable[Path], checked: Checked, findings: Fin
 
 
 def _check_fmu(file: Path, *, second_opinion: bool) -> list[Diagnostic]:
+    from fmu import opinion  # noqa: PLC0415 - most checks are of definitions
+    from fmu.description import read_description  # noqa: PLC0415
+
     try:
         description = read_description(file)
         asked = opinion.second_opinion(file, description) if second_opinion else []

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Final, ForwardRef
 
 from pydantic import Field, create_model
+from pydantic.fields import FieldInfo
 from pydantic_core import SchemaValidator, core_schema
 
 from dtdl.compiler import values
@@ -57,7 +58,8 @@ class Builder:
         self._building.add(plan.dtmi)
         try:
             fields = {field.python_name: self._field(field) for field in plan.fields}
-            made = _class(plan, bases or (_BASES[plan.base],), fields)
+            # A class that leads back to one that is not finished needs pydantic's own way with annotations.
+            made = (_class if self._forward else _live_class)(plan, bases or (_BASES[plan.base],), fields)
         finally:
             self._building.discard(plan.dtmi)
         made.__dtmi__ = plan.dtmi
@@ -148,7 +150,9 @@ class Builder:
             rule = self._rule_of(field.type)
             if rule is None:
                 return None
-            fields[field.python_name] = _model_field(rule, alias=field.name, required=field.required)
+            # pydantic looks a field up once where it has no alias of its own
+            alias = field.name if field.name != field.python_name else None
+            fields[field.python_name] = _model_field(rule, alias=alias, required=field.required)
         return fields
 
     def _rule_of(self, type_: TypePlan) -> core_schema.CoreSchema | None:
@@ -166,11 +170,28 @@ class Builder:
         raise AssertionError(type_)
 
 
-def _class(plan: ClassPlan, bases: tuple[type[Record], ...], fields: dict[str, Any]) -> type[Record]:
-    return create_model(plan.name, __base__=bases, __module__=__name__, __doc__=plan.text or None, **fields)
+def _class(plan: ClassPlan, bases: tuple[type[Record], ...], fields: dict[str, Any], **options: Any) -> type[Record]:
+    text = plan.text or None
+    return create_model(plan.name, __base__=bases, __module__=__name__, __doc__=text, __cls_kwargs__=options, **fields)
 
 
-def _model_field(rule: core_schema.CoreSchema, *, alias: str, required: bool) -> core_schema.ModelField:
+def _live_class(plan: ClassPlan, bases: tuple[type[Record], ...], fields: dict[str, Any]) -> type[Record]:
+    """Makes a class whose fields pydantic does not collect.
+
+    It would copy every inherited field into each class, which is most of what a class costs; here they are shared.
+    """
+    made = _class(plan, bases, {}, live=True)
+    made.__annotated__ = {name: type_ for name, (type_, _) in fields.items()}
+    held: dict[str, FieldInfo] = {}
+    for base in reversed(bases):  # the first base wins in Python, so it is written last
+        held.update(base.__pydantic_fields__)
+    for name, (type_, default) in fields.items():
+        held[name] = FieldInfo.from_annotated_attribute(type_, default)
+    made.__pydantic_fields__ = held
+    return made
+
+
+def _model_field(rule: core_schema.CoreSchema, *, alias: str | None, required: bool) -> core_schema.ModelField:
     schema = rule if required else core_schema.with_default_schema(rule, default=None)
     return core_schema.model_field(schema, validation_alias=alias, serialization_alias=alias)
 
@@ -179,7 +200,7 @@ _FORMS: Final[Mapping[str, _Fields]] = MappingProxyType(
     {
         name: {
             python_name: _model_field(next(m for m in field.metadata if isinstance(m, values.Ready)).core,
-                                      alias=field.alias or python_name, required=False)
+                                      alias=field.alias, required=False)
             for python_name, field in base.model_fields.items()
         }
         for name, base in _BASES.items()

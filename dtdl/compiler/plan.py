@@ -175,8 +175,14 @@ class Planner:
         """
         groups: dict[str, list[str]] = defaultdict(list)
         for dtmi in self.interfaces:
-            groups[_labels(dtmi)[-1]].append(dtmi)
-        return {dtmi: name for group in groups.values() for dtmi, name in _class_names(group)}
+            groups[dtmi.partition(";")[0].rpartition(":")[2]].append(dtmi)
+        made: dict[str, str] = {}
+        for last, group in groups.items():
+            if len(group) == 1:
+                made[group[0]] = _not_keyword(last)
+            else:
+                made.update(_class_names(group))
+        return made
 
     def ancestors(self, dtmi: str) -> frozenset[str]:
         """Gives every Interface that this one extends, directly or not."""
@@ -310,7 +316,7 @@ class Planner:
         owner = f"dtmi:{':'.join(labels[:at])}{dtmi.partition(';')[1]}{dtmi.partition(';')[2]}"
         start = self.names.get(owner, labels[at - 1])
         if at == len(labels):
-            return f"{start}_" if keyword.iskeyword(start) else start
+            return _not_keyword(start)
         return start + "".join(
             _WAY.get(label, _capital(label[2:]) if label[1:2] == "_" else "") for label in labels[at:]
         )
@@ -332,6 +338,10 @@ def _known_kind(schema: Schema) -> str:
     return schema.kind
 
 
+def _not_keyword(name: str) -> str:
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
@@ -351,9 +361,7 @@ def _class_names(group: list[str]) -> Iterator[tuple[str, str]]:
         depth += 1
     for path, versions in by_path.items():
         *front, last = paths[path][-depth:]
-        name = "_".join([*map(_capital, front), last])
-        if keyword.iskeyword(name):
-            name += "_"
+        name = _not_keyword("_".join([*map(_capital, front), last]))
         for dtmi in versions:
             version = dtmi.partition(";")[2].replace(".", "_") or "0"
             yield dtmi, name if len(versions) == 1 else f"{name}_{version}"

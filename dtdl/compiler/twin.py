@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
@@ -11,6 +13,9 @@ from dtdl.compiler.values import Primitive, Ready, String
 
 _TEXT = Primitive("String")
 _ANY = Ready(core_schema.dict_schema(core_schema.str_schema(strict=True), strict=True), {"type": "object"})
+
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def _no_rules() -> CoreSchema | None:
@@ -26,6 +31,15 @@ class Record(BaseModel):
     # Without annotations, which pydantic would evaluate again for every class that extends this one.
     __dtmi__ = ""
     __rules__ = staticmethod(_no_rules)
+    __annotated__ = _NOTHING
+
+    def __init_subclass__(cls, *, live: bool = False, **options: Any) -> None:
+        """Shows pydantic the annotations of live classes, which have none as long as only live classes extend them."""
+        super().__init_subclass__(**options)
+        if not live:
+            for base in cls.__mro__:
+                if annotated := base.__dict__.get("__annotated__"):
+                    base.__annotations__ = annotated
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -45,7 +59,9 @@ class Record(BaseModel):
         Raises:
             pydantic.ValidationError: It does not follow the definition.
         """
-        # Straight to the validator: on the way of every reading.
+        # Straight to the validator, and without a dict of options: on the way of every reading.
+        if not options and by_name is False:
+            return cls.__pydantic_validator__.validate_python(obj, by_alias=True, by_name=False)  # type: ignore[no-any-return]
         return cls.__pydantic_validator__.validate_python(obj, by_alias=True, by_name=by_name, **options)  # type: ignore[no-any-return]
 
     @classmethod
@@ -62,6 +78,8 @@ class Record(BaseModel):
         Raises:
             pydantic.ValidationError: It is not JSON, or does not follow the definition.
         """
+        if not options and by_name is False:
+            return cls.__pydantic_validator__.validate_json(json_data, by_alias=True, by_name=False)  # type: ignore[no-any-return]
         return cls.__pydantic_validator__.validate_json(json_data, by_alias=True, by_name=by_name, **options)  # type: ignore[no-any-return]
 
     def document(self) -> dict[str, Any]:

@@ -83,19 +83,26 @@ FORMS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 def _form_check(kind: str) -> Callable[[str], bool]:
     matches = re.compile(PATTERNS[kind]).fullmatch
     if kind in ("Date", "DateTime"):
-        return lambda text: matches(text) is not None and _is_calendar_date(text)
+        return _calendar_check(matches)
     if kind == "Duration":
         # Only the last number of a duration may have a fraction.
         return lambda text: matches(text) is not None and _INNER_FRACTION.search(text) is None
     return lambda text: matches(text) is not None
 
 
-def _is_calendar_date(text: str) -> bool:
-    try:
-        date(int(text[0:4]), int(text[5:7]), int(text[8:10]))
-    except ValueError:
-        return False
-    return True
+def _calendar_check(matches: Callable[[str], re.Match[str] | None]) -> Callable[[str], bool]:
+    day_of = date.fromisoformat
+
+    def check(text: str) -> bool:
+        if matches(text) is None:
+            return False
+        try:
+            day_of(text[:10])
+        except ValueError:
+            return False
+        return True
+
+    return check
 
 
 TEXTS: Final[Mapping[str, Callable[[str], bool]]] = MappingProxyType({kind: _form_check(kind) for kind in PATTERNS})

@@ -234,6 +234,7 @@ class Language(ContextTable):
         self.id_length: Limit = table["identifiers"]["length"]
         self.longest = bound(self.id_length, "")
         self.id_lengths: Mapping[str, Limit] = table["identifiers"]["lengths"]
+        self.short = min((n for lengths in self.id_lengths.values() for n in lengths.values()), default=0)
         self.roots = frozenset(
             text for root in self.rules["roots"] for text in (root, f"dtmi:dtdl:class:{root};{self.version}")
         )

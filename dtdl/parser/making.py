@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import MappingProxyType
-from typing import Any, Final
 
 from dtdl.elements import EMPTY, KINDS, Element, Model
 from dtdl.parser.session import NOWHERE, Record, Session
 
 
-def _setter(name: str) -> Callable[[Element, Any], None]:
-    """Gives what sets one slot of a frozen Element: far faster than its constructor, which asks for every name."""
-    setter: Callable[[Element, Any], None] = getattr(Element, name).__set__
-    return setter
+class _Draft(Element):
+    """An Element that is being made: of the same layout, but not frozen, and without a constructor that asks much."""
 
-
-_ID: Final = _setter("id")
-_KIND: Final = _setter("kind")
-_VERSION: Final = _setter("dtdl_version")
-_PROPERTIES: Final = _setter("properties")
-_CHILD_OF: Final = _setter("child_of")
-_DEFINED_IN: Final = _setter("defined_in")
-_COTYPES: Final = _setter("cotypes")
-_UNDEFINED_TYPES: Final = _setter("undefined_types")
-_UNDEFINED: Final = _setter("undefined_properties")
-_GIVEN: Final = _setter("given")
-_CONTEXTS: Final = _setter("contexts")
-_LOCATION: Final = _setter("_location")
+    __slots__ = ()
+    __setattr__ = object.__setattr__  # type: ignore[assignment]
 
 
 def model_of(session: Session) -> Model:
@@ -47,20 +32,20 @@ def model_of(session: Session) -> Model:
 
 def element_of(record: Record) -> Element:
     """Makes the Element of a record, without the elements that it refers to."""
-    cls = KINDS.get(record.kind, Element)
-    made: Element = cls.__new__(cls)
-    _ID(made, record.id)
-    _KIND(made, record.kind)
-    _VERSION(made, record.rule.version)
-    _PROPERTIES(made, MappingProxyType(record.properties))
-    _CHILD_OF(made, record.child_of)
-    _DEFINED_IN(made, record.defined_in)
-    _COTYPES(made, tuple(rule.id for rule in record.types) if record.types else ())
-    _UNDEFINED_TYPES(made, record.undefined_types)
-    _UNDEFINED(made, MappingProxyType(record.undefined) if record.undefined else EMPTY)
-    _GIVEN(made, tuple(record.given))
-    _CONTEXTS(made, record.context.named if "@context" in record.node else ())
-    _LOCATION(made, None if record.document is NOWHERE else record.locate)
+    made: Element = object.__new__(_Draft)
+    made.id = record.id
+    made.kind = kind = record.kind
+    made.dtdl_version = record.rule.version
+    made.properties = MappingProxyType(record.properties)
+    made.child_of = record.child_of
+    made.defined_in = record.defined_in
+    made.cotypes = tuple([rule.id for rule in record.types]) if record.types else ()
+    made.undefined_types = tuple(record.undefined_types)
+    made.undefined_properties = MappingProxyType(record.undefined) if record.undefined else EMPTY
+    made.given = tuple(record.given)
+    made.contexts = record.context.named if "@context" in record.node else ()
+    made._location = None if record.document is NOWHERE else record  # noqa: SLF001 - it is one of its own
+    made.__class__ = KINDS.get(kind, Element)
     return made
 
 

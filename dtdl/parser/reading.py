@@ -310,6 +310,11 @@ class Reader:
     ) -> None:
         """Notes a reference by DTMI or term."""
         session, context = self.session, record.context
+        kind = None if rule.supplemental else expected
+        target = context.plain.get(text)
+        if target is not None:
+            session.references.append((record, rule, target, text, position, kind))
+            return
         target = context.dtmi(text)
         if target is None:
             spot = record.where(rule.name)
@@ -326,7 +331,8 @@ class Reader:
         if text[:5] == "dtmi:" and (term := session.term(text)) != text:
             site = record.where(rule.name).value(position)
             session.advise("MT012", site, primary=record.id, property=rule.name, value=text, restriction=term)
-        kind = None if rule.supplemental else expected
+        else:
+            context.plain[text] = target
         session.references.append((record, rule, target, text, position, kind))
 
 

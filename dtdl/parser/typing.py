@@ -49,9 +49,10 @@ def classify(session: Session, record: Record, place: Place) -> None:
         record.kind, record.rule = kind, active.classes[kind]
     else:
         _Types(session, record, place, expected).read()
-    lengths = active.id_lengths.get(record.kind)
-    if lengths is not None:
-        _identifier_length(session, record, bound(lengths, record.limit))
+    if len(record.id) > active.short:
+        lengths = active.id_lengths.get(record.kind)
+        if lengths is not None:
+            _identifier_length(session, record, bound(lengths, record.limit))
 
 
 def _identifier_length(session: Session, record: Record, longest: int | None) -> None:

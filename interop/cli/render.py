@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from dtdl.diagnostic import Diagnostic, Location, Severity
-from interop.cli.sarif import to_sarif
 
 _WIDTH: Final = 140
 _COLORS: Final = {Severity.ERROR: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m", Severity.INFO: "\x1b[1;36m"}
@@ -143,6 +142,8 @@ def _json(sheet: _Sheet) -> str:
 
 
 def _sarif(sheet: _Sheet) -> str:
+    from interop.cli.sarif import to_sarif  # noqa: PLC0415 - it looks up every rule of every kind of file
+
     return to_sarif(sheet.found, sheet.checked)
 
 

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 
 from dtdl.diagnostic import Diagnostic, Location, Severity
 from interop import registry
-from interop.config.schema import FILE_NAME, File, MapEntry, SourceDefaults
+from interop.config.rules import FILE_NAME
+from interop.config.schema import File, MapEntry, SourceDefaults
 from interop.ports import Adapter
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

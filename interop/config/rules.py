@@ -9,6 +9,8 @@ from typing import Final
 
 from dtdl.diagnostic import Severity
 
+FILE_NAME: Final = "megatwin.yaml"
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:

@@ -19,7 +19,6 @@ from pydantic_core import PydanticCustomError
 
 from interop.config.quantities import HostAndPort, PositiveSeconds
 
-FILE_NAME: Final = "megatwin.yaml"
 SCHEMA_NAME: Final = "megatwin.schema.json"
 
 RESERVED: Final = {

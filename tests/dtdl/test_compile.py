@@ -276,6 +276,23 @@ def test_bases_that_cannot_be_linearised_are_flattened():
     assert types.is_a("dtmi:t:Both;1", "dtmi:t:A;1")
 
 
+def test_a_class_written_on_top_of_a_compiled_one_has_its_fields_and_its_own():
+    base = interface(BASE, prop(BASE, "area", "Double"))
+    types = types_of(base, interface(ROOM, prop(ROOM, "class", "String"), extends=[base]))
+
+    class Office(types[ROOM]):
+        desks: int = 0
+
+    assert list(Office.model_fields) == [*types[ROOM].model_fields, "desks"]
+    assert list(types[ROOM].model_fields)[-2:] == ["area", "class_"]
+    made = Office.model_validate({"area": 2.5, "class": "A", "desks": 3})
+    assert (made.area, made.class_, made.desks) == (2.5, "A", 3)
+    assert Office.model_json_schema()["properties"].keys() >= {"area", "class", "desks"}
+    with pytest.raises(ValueError, match="valid number"):
+        Office.model_validate({"area": "wide"})
+    assert types[ROOM].model_validate({"area": 1.0}).document() == {"area": 1.0}
+
+
 def test_an_object_may_hold_itself():
     tree = make("Object", "dtmi:t:Tree;1", fields=())
     children = make("Array", "dtmi:t:Trees;1", elementSchema=tree)
