@@ -171,7 +171,7 @@ def _value_words(kind: str, value: Any, context: dict[str, Any], message: str) -
     if kind == "dtdl_form":
         form, example = FORMS[context["kind"]]
         return WRONG_FORM, f"{shown(value)} is not {form}.", f"Give {form}, such as {example}."
-    if kind == "literal_error":
+    if kind == "enum":
         return NOT_A_CHOICE, f"{shown(value)} is not a value of the Enum.", f"Give {context['expected']}."
     return WRONG_TYPE, f"{shown(value)}: {message}.", "Correct it as the schema says."
 

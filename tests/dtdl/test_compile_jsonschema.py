@@ -79,7 +79,7 @@ def values(plan):
             made = st.integers(low - 1, high + 1) | st.sampled_from([low, high])
         case Plain(kind):
             made = TEXTS[kind]
-        case Choice(allowed):
+        case Choice(allowed, _):
             made = st.sampled_from([*allowed, 2, "C"])
         case ListOf(item):
             made = st.lists(values(item), max_size=3)
