@@ -70,7 +70,7 @@ def _payload(plan: PayloadPlan, names: dict[str, str]) -> dict[str, Any]:
 
 
 def _object(plan: ClassPlan, planner: Planner, names: dict[str, str]) -> dict[str, Any]:
-    fields = {field.name: field for field in _every_field(plan, planner)}
+    fields = {field.name: field for field in planner.fields(plan)}
     made: dict[str, Any] = {"type": "object"}
     if plan.target:
         made["x-target"] = plan.target
@@ -85,11 +85,6 @@ def _object(plan: ClassPlan, planner: Planner, names: dict[str, str]) -> dict[st
         made["required"] = required
     made["additionalProperties"] = False
     return made
-
-
-def _every_field(plan: ClassPlan, planner: Planner) -> list[FieldPlan]:
-    inherited = [field for base in plan.bases for field in _every_field(planner.interface(base), planner)]
-    return [*inherited, *plan.fields]
 
 
 def _field(field: FieldPlan, names: dict[str, str]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal, TypeAlias
@@ -343,6 +343,12 @@ class Planner:
                 element=element,
             )
         return found
+
+    def fields(self, plan: ClassPlan) -> Iterator[FieldPlan]:
+        """Gives every field of a class, inherited ones first; one that is inherited twice comes twice."""
+        for base in plan.bases:
+            yield from self.fields(self.interface(base))
+        yield from plan.fields
 
     def plan(self, type_: RecordOf | TwinOf) -> ClassPlan:
         """Plans the class that a type refers to."""
