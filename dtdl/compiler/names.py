@@ -57,7 +57,14 @@ def part_name(dtmi: str, interfaces: Mapping[str, str]) -> str:
     start = interfaces.get(owner, labels[at - 1])
     if at == len(labels):
         return _usable(start)
-    return start + "".join(_WAY.get(label, _capital(label[2:]) if label[1:2] == "_" else "") for label in labels[at:])
+    return start + "".join(_way(labels[index - 1], labels[index]) for index in range(at, len(labels)))
+
+
+def _way(before: str, label: str) -> str:
+    """Gives what one label of an automatic DTMI adds to a name."""
+    if label == "_schema" and before in ("_request", "_response"):
+        return "Value"  # the payload itself has a class too
+    return _WAY.get(label, _capital(label[2:]) if label[1:2] == "_" else "")
 
 
 def _usable(name: str) -> str:

@@ -334,7 +334,8 @@ class Planner:
         if found is None:
             found = self._payloads[element.id] = PayloadPlan(
                 dtmi=element.id,
-                name=part_name(element.id, self.names),
+                # A Telemetry's Object has its name already.
+                name=part_name(element.id, self.names) + ("Message" if base == "Message" else ""),
                 base=base,
                 type=self.type_of(schema),
                 unit=known_unit(element),

@@ -12,46 +12,8 @@ import dtdl
 from dtdl.compiler.message import Message, Request, Response
 from dtdl.compiler.twin import Multiplicity, Twin
 from dtdl.errors import ModelNotFound, ValueInvalid
+from tests.dtdl.features import ROOM, SPACE
 
-ROOM = {
-    "@context": [
-        "dtmi:dtdl:context;4", "dtmi:dtdl:extension:quantitativeTypes;3", "dtmi:dtdl:extension:annotation;2",
-        "dtmi:dtdl:extension:requirement;1", "dtmi:dtdl:extension:historization;2",
-    ],
-    "@id": "dtmi:acme:Room;1", "@type": "Interface", "extends": "dtmi:acme:Space;1",
-    "displayName": {"en": "Room", "de": "Raum", "fr": "Pièce"}, "description": {"de": "Ein Raum."},
-    "comment": "for tests",
-    "contents": [
-        {"@type": ["Property", "Temperature", "Historized"], "name": "temperature", "schema": "double",
-         "unit": "degreeCelsius", "displayName": {"en": "Temperature", "de": "Temperatur"}},
-        {"@type": ["Property", "ValueAnnotation"], "name": "confidence", "schema": "double",
-         "annotates": "temperature"},
-        {"@type": "Property", "name": "mode", "writable": True, "schema": {"@type": "Enum", "valueSchema": "string",
-         "displayName": "Mode", "enumValues": [
-            {"name": "off", "enumValue": "OFF", "displayName": {"en": "Off", "de": "Aus"}},
-            {"name": "on", "enumValue": "it's"}, {"name": "title", "enumValue": "T"},
-            {"name": "None", "enumValue": "N"}, {"name": "value", "enumValue": "V"}]}},
-        {"@type": "Property", "name": "level", "schema": {"@type": "Enum", "valueSchema": "integer", "enumValues": [
-            {"name": "low", "enumValue": 0}, {"name": "high", "enumValue": 1}]}},
-        {"@type": "Property", "name": "modes", "schema": {"@type": "Array", "elementSchema": {"@type": "Enum",
-         "@id": "dtmi:acme:Kind;1", "valueSchema": "string", "enumValues": [{"name": "a", "enumValue": "A"}]}}},
-        {"@type": ["Telemetry", "Power"], "name": "load", "schema": "double", "unit": "kilowatt"},
-        {"@type": "Telemetry", "name": "motion", "schema": {"@type": "Object", "fields": [
-            {"@type": ["Field", "Required"], "name": "class", "schema": "string"}, {"name": "n", "schema": "short"}]}},
-        {"@type": "Command", "name": "reset",
-         "request": {"name": "delay", "schema": "duration", "description": "How long."},
-         "response": {"name": "ok", "schema": "boolean", "nullable": True}},
-        {"@type": "Command", "name": "ping"},
-        {"@type": "Relationship", "name": "serves", "target": "dtmi:acme:Space;1", "maxMultiplicity": 2,
-         "displayName": {"de": "versorgt"}, "properties": [
-            {"@type": "Property", "name": "since", "schema": "date", "displayName": {"de": "seit"}}]},
-        {"@type": "Relationship", "name": "near"},
-    ],
-}  # fmt: skip
-SPACE = {
-    "@context": "dtmi:dtdl:context;4", "@id": "dtmi:acme:Space;1", "@type": "Interface",
-    "contents": [{"@type": "Property", "name": "name", "schema": "string", "description": {"de": "Name"}}],
-}  # fmt: skip
 TYPES = dtdl.compile(dtdl.parse([json.dumps(ROOM), json.dumps(SPACE)]))
 ID = "dtmi:acme:Room;1"
 
@@ -102,7 +64,7 @@ def test_an_enum_takes_nothing_else(bad):
 def test_telemetry_is_a_typed_message():
     load = TYPES.message(ID, "load")
     assert issubclass(load, Message)
-    assert load.__name__ == "RoomLoad"
+    assert load.__name__ == "RoomLoadMessage"
     assert load.model_validate(3).document() == 3.0
     assert any(repr(held) == 'Unit("kilowatt")' for held in load.model_fields["root"].metadata)
     with pytest.raises(ValidationError):
