@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import json
 import os
 import sys
 from pathlib import Path
@@ -92,6 +93,43 @@ def test_a_name_that_two_classes_want_is_numbered(tmp_path):
     module = load(emitted([*TEXTS, clash], tmp_path))
     assert module.TWINS["dtmi:acme:RoomSetup;1"].__name__ == "RoomSetup"
     assert module.RoomSetup_2.__dtmi__.startswith("dtmi:acme:Room:")
+
+
+def test_names_that_the_module_uses_itself_are_not_taken(tmp_path):
+    names = ("str", "dict", "type", "staticmethod", "TWINS", "LINKS", "MESSAGES", "None", "class", "list", "int")
+    texts = [FAN.replace("dtmi:acme:Fan;1", f"dtmi:acme:{name};1") for name in names]
+    twins = load(emitted(texts, tmp_path)).TWINS
+    assert [twins[f"dtmi:acme:{name};1"].__name__ for name in names] == [
+        "str_", "dict_", "type_", "staticmethod_", "TWINS_", "LINKS_", "MESSAGES_", "None_", "class_", "list", "int",
+    ]  # fmt: skip
+
+
+def test_versions_and_namespaces_live_in_one_module(tmp_path):
+    spaces = [SPACE.replace("dtmi:acme:Space;1", name) for name in ("dtmi:other:Space;1", "dtmi:other:Space;2")]
+    module = load(emitted([*TEXTS, *spaces], tmp_path))
+    assert module.Acme_Space.__dtmi__ == "dtmi:acme:Space;1"
+    assert module.Other_Space_1.__dtmi__ == "dtmi:other:Space;1"
+    assert module.Other_Space_2.__dtmi__ == "dtmi:other:Space;2"
+    assert issubclass(module.Room, module.Acme_Space)
+
+
+def test_a_content_that_is_inherited_twice_is_one_field(tmp_path):
+    def side(name):
+        contents = [{"@type": "Property", "name": f"{name}_x", "schema": "string"}]
+        return json.dumps({
+            "@context": "dtmi:dtdl:context;4", "@id": f"dtmi:acme:{name};1", "@type": "Interface",
+            "extends": "dtmi:acme:Space;1", "contents": contents,
+        })  # fmt: skip
+
+    both = json.dumps({
+        "@context": "dtmi:dtdl:context;4", "@id": "dtmi:acme:Both;1", "@type": "Interface",
+        "extends": ["dtmi:acme:Left;1", "dtmi:acme:Right;1"],
+    })  # fmt: skip
+    texts = [SPACE, side("Left"), side("Right"), both]
+    live = dtdl.compile(dtdl.parse(texts))["dtmi:acme:Both;1"]
+    for cls in (live, load(emitted(texts, tmp_path)).Both):
+        given = {"name": "a", "Left_x": "b", "Right_x": "c"}
+        assert cls.model_validate(given).document() == given
 
 
 def test_realestatecore_compiles_to_importable_code(tmp_path):
