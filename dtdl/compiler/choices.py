@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from dtdl.compiler.about import nothing_known
 from dtdl.compiler.values import choice_schema
@@ -17,9 +17,15 @@ def _plain(value: Any) -> Any:
     return value.value if isinstance(value, enum.Enum) else value
 
 
+def _refuse(_: Any) -> NoReturn:
+    raise PydanticCustomError("enum", "The Enum has no values", {"expected": "no value: the Enum has none"})
+
+
 def choice_rule(cls: type[enum.Enum]) -> CoreSchema:
     """Gives the core schema of an Enum: JSON values in, members held, JSON values out."""
     members = list(cls)
+    if not members:
+        return core_schema.no_info_plain_validator_function(_refuse)
     number = issubclass(cls, int)
     # A strict type stands in front: 1.0 and true equal 1 in Python, but not in JSON.
     strict: CoreSchema = core_schema.int_schema(strict=True) if number else core_schema.str_schema(strict=True)

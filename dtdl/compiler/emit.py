@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from dtdl.compiler.about import About
@@ -187,7 +187,7 @@ class _Module:
         return "\n".join(lines)
 
     def _payload(self, plan: PayloadPlan) -> str:
-        text = _with_unit(self._type(plan.type), plan.unit)
+        text = _with_unit(self._type(plan.type, self._names.__getitem__), plan.unit)
         if plan.nullable:
             text = f"_v.Nullable[{text}]"
         return "\n".join(self._opening(plan, f"_m.{plan.base}[{text}]"))
@@ -210,23 +210,23 @@ class _Module:
             yield f"\n    @staticmethod\n    def target_class() -> type[{name}]:\n        return {name}\n"
 
     def _annotation(self, field: FieldPlan) -> str:
-        text = self._type(field.type)
+        text = self._type(field.type, self._named)
         if not field.required:
             text = f"_v.Maybe[{text}]"
         text = _with_unit(text, field.unit)
         # Inside the annotation, where type checkers do not take the alias for the name of an argument.
         return text if field.python_name == field.name else f"_Annotated[{text}, _Field(alias={_literal(field.name)})]"
 
-    def _type(self, type_: TypePlan) -> str:
+    def _type(self, type_: TypePlan, named: Callable[[str], str]) -> str:
         match type_:
             case Plain(kind):
                 return f"_v.{kind}"
             case ListOf(item):
-                return f"_v.Array[{self._type(item)}]"
+                return f"_v.Array[{self._type(item, named)}]"
             case MapOf(value):
-                return f"_v.Map[{self._type(value)}]"
+                return f"_v.Map[{self._type(value, named)}]"
             case RecordOf(dtmi) | TwinOf(dtmi) | Choice(_, dtmi):
-                return self._named(dtmi)
+                return named(dtmi)
 
     def _named(self, dtmi: str) -> str:
         """Gives the name of a class as it can be written in the body of another one."""

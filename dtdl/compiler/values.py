@@ -241,7 +241,9 @@ def ready(type_: Any) -> Ready:
 
 
 def choice_schema(allowed: tuple[int | str, ...]) -> dict[str, Any]:
-    """Gives the JSON Schema of an Enum of the given values."""
+    """Gives the JSON Schema of an Enum of the given values; one without values takes nothing."""
+    if not allowed:
+        return {"not": {}}
     return {"type": "integer" if isinstance(allowed[0], int) else "string", "enum": list(allowed)}
 
 

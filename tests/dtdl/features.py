@@ -59,6 +59,7 @@ EVERY = {
     "contents": [
         *({"@type": "Property", "name": f"p_{name}", "schema": name} for name in PRIMITIVES),
         {"@type": "Property", "name": "tree", "schema": "dtmi:acme:Tree;1"},
+        {"@type": "Property", "name": "Tree", "schema": "dtmi:acme:Tree;1"},
         {"@type": "Property", "name": "where", "schema": "multiPolygon"},
         {"@type": "Property", "name": "Fan", "schema": "dtmi:acme:str;1"},
         {"@type": "Property", "name": "class", "schema": "string"},

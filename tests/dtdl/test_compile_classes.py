@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from enum import IntEnum, StrEnum
 
@@ -9,6 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 import dtdl
+from dtdl.compiler.emit import python_text
+from dtdl.compiler.jsonschema import schema_document
 from dtdl.compiler.message import Message, Request, Response
 from dtdl.compiler.twin import Multiplicity, Twin
 from dtdl.errors import ModelNotFound, ValueInvalid
@@ -59,6 +62,32 @@ def test_an_enum_takes_nothing_else(bad):
         TYPES[ID].model_validate(bad)
     with pytest.raises(ValueInvalid):
         TYPES.validate_contents(ID, bad)
+
+
+@pytest.mark.parametrize("kind", ["string", "integer"])
+def test_an_enum_without_values_takes_nothing(kind, tmp_path, monkeypatch):
+    schema = {"@type": "Enum", "valueSchema": kind, "enumValues": []}
+    text = json.dumps({
+        "@context": "dtmi:dtdl:context;4", "@id": "dtmi:a:R;1", "@type": "Interface",
+        "contents": [{"@type": "Property", "name": "m", "schema": schema}],
+    })  # fmt: skip
+    types = dtdl.compile(dtdl.parse([text]))
+    assert types.validate_contents("dtmi:a:R;1", {}) == {}
+    for value in ("", 0, None):
+        for check in (
+            lambda v: types.validate_contents("dtmi:a:R;1", {"m": v}),
+            types.point("dtmi:a:R;1", ("m",)).check,
+        ):
+            with pytest.raises(ValueInvalid):
+                check(value)
+    path = tmp_path / f"empty_{kind}_enum.py"
+    path.write_text(python_text(types.planner), "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    emitted = importlib.import_module(path.stem)
+    assert emitted.R.model_validate({}).document() == {}
+    with pytest.raises(ValidationError):
+        emitted.R.model_validate({"m": "x"})
+    assert schema_document(types.planner)["$defs"]["R"]["properties"]["m"]["not"] == {}
 
 
 def test_telemetry_is_a_typed_message():
