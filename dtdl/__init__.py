@@ -6,7 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dtdl.compiler.about import About, about
     from dtdl.compiler.build import Types, compile  # noqa: A004 - the public name of what it does
+    from dtdl.compiler.links import GivenLink
     from dtdl.diagnostic import Diagnostic, Location, Severity
     from dtdl.dtmi import Dtmi
     from dtdl.elements import Element, Interface, Model
@@ -15,15 +17,18 @@ if TYPE_CHECKING:
     from dtdl.units import Unit, converter, convertible, parse_unit, unit
 
 _HOMES = {
+    "About": "dtdl.compiler.about",
     "Diagnostic": "dtdl.diagnostic",
     "Dtmi": "dtdl.dtmi",
     "Element": "dtdl.elements",
+    "GivenLink": "dtdl.compiler.links",
     "Interface": "dtdl.elements",
     "Location": "dtdl.diagnostic",
     "Model": "dtdl.elements",
     "Severity": "dtdl.diagnostic",
     "Types": "dtdl.compiler.build",
     "Unit": "dtdl.units",
+    "about": "dtdl.compiler.about",
     "check": "dtdl.parser.run",
     "compile": "dtdl.compiler.build",
     "converter": "dtdl.units",
@@ -37,15 +42,18 @@ _HOMES = {
 }
 
 __all__ = [
+    "About",
     "Diagnostic",
     "Dtmi",
     "Element",
+    "GivenLink",
     "Interface",
     "Location",
     "Model",
     "Severity",
     "Types",
     "Unit",
+    "about",
     "check",
     "compile",
     "converter",

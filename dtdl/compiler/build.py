@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from dtdl.compiler import findings
+from dtdl.compiler import findings, text
 from dtdl.compiler.checks import plain_check
 from dtdl.compiler.classes import Builder
+from dtdl.compiler.links import GivenLink, LinkFinding, link_findings
+from dtdl.compiler.message import Payload
 from dtdl.compiler.plan import (
     FieldPlan,
     Planner,
     TypePlan,
 )
 from dtdl.compiler.point import PointType
+from dtdl.compiler.twin import Link
 from dtdl.elements import (
     Command,
     Component,
@@ -35,6 +38,7 @@ from dtdl.elements import (
 )
 from dtdl.errors import ModelNotFound, ValueInvalid
 
+_Named = TypeVar("_Named", Telemetry, Command)
 _HIDDEN = frozenset({"dt_id", "etag", "metadata", "relationship_id", "relationship_name", "source_id", "target_id"})
 
 
@@ -172,9 +176,86 @@ class Types(Mapping[str, type[BaseModel]]):
         )
         return dumped
 
+    def link(self, dtmi: str, name: str) -> type[Link]:
+        """Gives the class of a Relationship: its own properties, ``target_class()``, ``__multiplicity__``.
+
+        Raises:
+            ModelNotFound: No such Interface, or no such Relationship in it.
+        """
+        made: Any = self._builder.build(self._planner.link(self.relationship(dtmi, name)))
+        return made  # type: ignore[no-any-return]
+
+    def message(self, dtmi: str, name: str) -> type[Payload[Any]]:
+        """Gives the class of what a Telemetry sends.
+
+        Raises:
+            ModelNotFound: No such Interface, or no such Telemetry in it.
+        """
+        return self._builder.payload(self._planner.message(self._content(dtmi, name, Telemetry)))
+
+    def request(self, dtmi: str, name: str) -> type[Payload[Any]] | None:
+        """Gives the class of what a Command takes, None where that is nothing.
+
+        Raises:
+            ModelNotFound: No such Interface, or no such Command in it.
+        """
+        plan, _ = self._planner.payloads(self._content(dtmi, name, Command))
+        return None if plan is None else self._builder.payload(plan)
+
+    def response(self, dtmi: str, name: str) -> type[Payload[Any]] | None:
+        """Gives the class of what a Command gives, None where that is nothing.
+
+        Raises:
+            ModelNotFound: No such Interface, or no such Command in it.
+        """
+        _, plan = self._planner.payloads(self._content(dtmi, name, Command))
+        return None if plan is None else self._builder.payload(plan)
+
+    def check_relationships(
+        self, dtmi: str, links: Sequence[GivenLink], *, complete: bool = True
+    ) -> tuple[LinkFinding, ...]:
+        """Checks the relationships of one twin: names, targets, own properties, and how many there are.
+
+        Args:
+            dtmi: The source twin's Interface.
+            links: Its relationships.
+            complete: Whether these are all that the twin has, so that too few is wrong.
+
+        Returns:
+            What is wrong, each with the index of the relationship.
+
+        Raises:
+            ModelNotFound: No such Interface, or one that a link names is not in the model.
+        """
+        return tuple(link_findings(self._planner, self.validate_relationship, dtmi, links, complete=complete))
+
     def check(self, schema: Schema) -> Callable[[Any], Any]:
         """Gives the check of any schema of the model, as ``PointType.check``."""
         return self._check(schema, schema.id, (), nullable=False)
+
+    def check_json(self, schema: Schema) -> Callable[[str], Any]:
+        """Gives the check of JSON text against any schema of the model; it sees the sign of ``-0`` too.
+
+        The check raises ``ValueInvalid``, also where the text is not JSON.
+        """
+        check, plan = self.check(schema), self._planner.type_of(schema)
+
+        def check_text(json_text: str) -> Any:
+            value, signed = text.read(json_text)
+            wrong = text.signed_zeros(self._planner, plan, signed, model=schema.id)
+            if wrong:
+                raise ValueInvalid(wrong)
+            return check(value)
+
+        return check_text
+
+    def _content(self, dtmi: str, name: str, kind: type[_Named]) -> _Named:
+        contents = self.model.interface(dtmi).contents
+        found = contents.get(name)
+        if isinstance(found, kind):
+            return found
+        names = [other for other, held in contents.items() if isinstance(held, kind)]
+        raise self._no_content(dtmi, (name,), names, kind.__name__)
 
     def _validated(self, cls: type[BaseModel], contents: Mapping[str, Any], dtmi: str) -> BaseModel:
         validator = cls.__pydantic_validator__

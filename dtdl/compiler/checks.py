@@ -89,13 +89,13 @@ def _choice(values: tuple[int | str, ...], model: str, path: tuple[str, ...]) ->
         # 1.0 and true equal 1 in Python, but are not the Enum's value in JSON.
         if type(value) in (int, str) and value in allowed:
             return value
-        expected = ", ".join(findings.shown(one) for one in values)
+        expected = ", ".join(findings.shown(one) for one in values) or "no value: the Enum has none"
         raise ValueInvalid(
             [
                 findings.finding(
                     findings.NULL if value is None else findings.NOT_A_CHOICE,
                     f"{findings.shown(value)} is not a value of the Enum.",
-                    f"Give one of {expected}.",
+                    f"Give {'one of ' if values else ''}{expected}.",
                     model=model,
                     path=path,
                     value=value,

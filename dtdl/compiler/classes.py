@@ -11,25 +11,31 @@ from pydantic.fields import FieldInfo
 from pydantic_core import SchemaValidator, core_schema
 
 from dtdl.compiler import values
+from dtdl.compiler.choices import choice_class, choice_rule
+from dtdl.compiler.message import Message, Payload, Request, Response
 from dtdl.compiler.plan import (
+    AnyPlan,
     Choice,
     ClassPlan,
     FieldPlan,
     ListOf,
     MapOf,
+    PayloadPlan,
     Plain,
     Planner,
     RecordOf,
     TwinOf,
     TypePlan,
+    abouts,
 )
-from dtdl.compiler.twin import Link, Record, Twin
+from dtdl.compiler.twin import Link, Multiplicity, Record, Twin
 from dtdl.units import unit
 
 _BASES: Final[Mapping[str, type[Record]]] = MappingProxyType({"Twin": Twin, "Record": Record, "Link": Link})
 for _base in _BASES.values():
     _base.model_rebuild()  # pydantic loads half of itself on the first one: here, not while a twin waits
 
+_PAYLOADS: Final = MappingProxyType({"Message": Message, "Request": Request, "Response": Response})
 _Fields = dict[str, core_schema.ModelField]
 
 
@@ -48,6 +54,7 @@ class Builder:
         self._forward: dict[str, str] = {}
         self._open: list[type[Record]] = []
         self._rules: dict[str, _Fields | None] = {}
+        self._payloads: dict[str, type[Payload[Any]]] = {}
 
     def build(self, plan: ClassPlan) -> type[Record]:
         """Gives the class of a plan."""
@@ -63,6 +70,9 @@ class Builder:
         finally:
             self._building.discard(plan.dtmi)
         made.__dtmi__ = plan.dtmi
+        made.__about__ = _about(plan)
+        if issubclass(made, Link):
+            self._lead(made, plan)
         self._built[plan.dtmi] = made
         made.__rules__ = staticmethod(lambda: self._model_schema(plan))
         self._close(made)
@@ -71,6 +81,28 @@ class Builder:
             # Most classes only ever validate: pydantic makes the serializer, and the rest, when they are asked for.
             made.__pydantic_validator__ = SchemaValidator(rules)
         return made
+
+    def _lead(self, made: type[Link], plan: ClassPlan) -> None:
+        """Says where a relationship leads, and how many there may be."""
+        made.__multiplicity__ = Multiplicity(*plan.multiplicity)
+        if plan.target is None:
+            return
+        target = made.__target__ = plan.target
+        if target in self._planner.interfaces:
+            made.target_class = staticmethod(lambda: self.build(self._planner.interface(target)))  # type: ignore[assignment]
+
+    def payload(self, plan: PayloadPlan) -> type[Payload[Any]]:
+        """Gives the class of what a Telemetry sends, or of what a Command takes or gives."""
+        found = self._payloads.get(plan.dtmi)
+        if found is None:
+            held = self.type_of(plan.type)
+            if plan.unit:
+                held = Annotated[held, unit(plan.unit)]
+            base: Any = _PAYLOADS[plan.base][held | None if plan.nullable else held]
+            found = _payload_class(plan, base)
+            found.__dtmi__, found.__about__ = plan.dtmi, _about(plan)
+            self._payloads[plan.dtmi] = found
+        return found
 
     def type_of(self, plan: TypePlan) -> Any:
         """Gives the annotation of a type."""
@@ -85,8 +117,11 @@ class Builder:
         match plan:
             case Plain(kind):
                 return values.PRIMITIVES[kind]
-            case Choice(allowed):
-                return values.choice_of(allowed)
+            case Choice(allowed, dtmi):
+                choice = self._planner.choice(dtmi)
+                made = choice_class(choice.name, choice.members, module=__name__)
+                made.__dtmi__, made.__about__ = dtmi, _about(choice)
+                return Annotated[made, values.Ready(choice_rule(made), values.choice_schema(allowed))]
             case ListOf(item):
                 return values.array_of(self.type_of(item))
             case MapOf(value):
@@ -189,6 +224,14 @@ def _live_class(plan: ClassPlan, bases: tuple[type[Record], ...], fields: dict[s
         held[name] = FieldInfo.from_annotated_attribute(type_, default)
     made.__pydantic_fields__ = held
     return made
+
+
+def _payload_class(plan: PayloadPlan, base: type[Payload[Any]]) -> type[Payload[Any]]:
+    return create_model(plan.name, __base__=base, __module__=__name__, __doc__=plan.text or None)
+
+
+def _about(plan: AnyPlan) -> Any:
+    return staticmethod(lambda: abouts(plan))
 
 
 def _model_field(rule: core_schema.CoreSchema, *, alias: str | None, required: bool) -> core_schema.ModelField:

@@ -22,6 +22,10 @@ UNKNOWN_NAME: Final = "MT304"
 MISSING: Final = "MT305"
 NOT_A_CHOICE: Final = "MT306"
 NULL: Final = "MT307"
+NO_RELATIONSHIP: Final = "MT308"
+WRONG_TARGET: Final = "MT309"
+TOO_MANY: Final = "MT310"
+TOO_FEW: Final = "MT311"
 
 RULES: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
     {
@@ -59,6 +63,26 @@ RULES: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
             "null stands where a value is meant.",
             "A value that is not known is left out; null is not a value of any schema.",
             "Leave it out, or give a value.",
+        ),
+        NO_RELATIONSHIP: (
+            "The definition of the source has no Relationship of this name.",
+            "A relationship is an instance of a Relationship of its source's Interface; names are case-sensitive.",
+            "Correct the name, or add the Relationship to the definition.",
+        ),
+        WRONG_TARGET: (
+            "A relationship leads to a twin of the wrong kind.",
+            "A Relationship with a target leads to twins of that Interface, or of one that extends it.",
+            "Lead to a twin of that kind, or change the target in the definition.",
+        ),
+        TOO_MANY: (
+            "A twin has more relationships of one name than its definition allows.",
+            "maxMultiplicity bounds how many relationships of this name may start at one twin.",
+            "Remove what is too much, or raise maxMultiplicity.",
+        ),
+        TOO_FEW: (
+            "A twin has fewer relationships of one name than its definition needs.",
+            "minMultiplicity says how many relationships of this name start at one twin at least.",
+            "Add what is missing, or lower minMultiplicity.",
         ),
     }
 )
@@ -171,7 +195,7 @@ def _value_words(kind: str, value: Any, context: dict[str, Any], message: str) -
     if kind == "dtdl_form":
         form, example = FORMS[context["kind"]]
         return WRONG_FORM, f"{shown(value)} is not {form}.", f"Give {form}, such as {example}."
-    if kind == "literal_error":
+    if kind == "enum":
         return NOT_A_CHOICE, f"{shown(value)} is not a value of the Enum.", f"Give {context['expected']}."
     return WRONG_TYPE, f"{shown(value)}: {message}.", "Correct it as the schema says."
 

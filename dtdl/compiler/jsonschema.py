@@ -6,11 +6,14 @@ from typing import Any, Final
 
 from dtdl.compiler.emit import class_names, class_plans
 from dtdl.compiler.plan import (
+    AnyPlan,
     Choice,
+    ChoicePlan,
     ClassPlan,
     FieldPlan,
     ListOf,
     MapOf,
+    PayloadPlan,
     Plain,
     Planner,
     RecordOf,
@@ -47,22 +50,41 @@ def schema_document(planner: Planner) -> dict[str, Any]:
     }
 
 
-def _definition(plan: ClassPlan, planner: Planner, names: dict[str, str]) -> dict[str, Any]:
-    fields = {field.name: field for field in _every_field(plan, planner)}
-    made: dict[str, Any] = {"x-dtmi": plan.dtmi, "type": "object"}
+def _definition(plan: AnyPlan, planner: Planner, names: dict[str, str]) -> dict[str, Any]:
+    made: dict[str, Any] = {"x-dtmi": plan.dtmi}
     if plan.text:
         made["description"] = plan.text
+    if isinstance(plan, ChoicePlan):
+        made["x-enumNames"] = [part.name for part in plan.parts]
+        return made | choice_schema(tuple(value for _, value in plan.members))
+    if isinstance(plan, PayloadPlan):
+        return made | _payload(plan, names)
+    return made | _object(plan, planner, names)
+
+
+def _payload(plan: PayloadPlan, names: dict[str, str]) -> dict[str, Any]:
+    held = _type(plan.type, names)
+    if plan.unit:
+        held["x-unit"] = plan.unit
+    return {"anyOf": [held, {"type": "null"}]} if plan.nullable else held
+
+
+def _object(plan: ClassPlan, planner: Planner, names: dict[str, str]) -> dict[str, Any]:
+    fields = {field.name: field for field in planner.fields(plan)}
+    made: dict[str, Any] = {"type": "object"}
+    if plan.target:
+        made["x-target"] = plan.target
+    made |= {
+        name: bound
+        for name, bound in zip(("x-minMultiplicity", "x-maxMultiplicity"), plan.multiplicity, strict=True)
+        if bound
+    }
     made["properties"] = _FORM[plan.base] | {name: _field(field, names) for name, field in fields.items()}
     required = [name for name, field in fields.items() if field.required]
     if required:
         made["required"] = required
     made["additionalProperties"] = False
     return made
-
-
-def _every_field(plan: ClassPlan, planner: Planner) -> list[FieldPlan]:
-    inherited = [field for base in plan.bases for field in _every_field(planner.interface(base), planner)]
-    return [*inherited, *plan.fields]
 
 
 def _field(field: FieldPlan, names: dict[str, str]) -> dict[str, Any]:
@@ -80,7 +102,7 @@ def _type(type_: TypePlan, names: dict[str, str]) -> dict[str, Any]:
     match type_:
         case Plain(kind):
             return json_schema(kind)
-        case Choice(allowed):
+        case Choice(allowed, _):
             return choice_schema(allowed)
         case ListOf(item):
             return {"type": "array", "items": _type(item, names)}

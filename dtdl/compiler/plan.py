@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import keyword
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal, TypeAlias
 
-from dtdl.compiler.twin import Link, Twin
+from dtdl.compiler.about import About, about_of
+from dtdl.compiler.names import interface_names, member_name, part_name, python_name
 from dtdl.elements import (
     Array,
+    Command,
     Component,
     Content,
     Element,
@@ -19,11 +19,13 @@ from dtdl.elements import (
     Interface,
     Map,
     Model,
+    NamedElement,
     Object,
     Property,
     Relationship,
     Schema,
     SchemaField,
+    Telemetry,
     unit_of,
 )
 from dtdl.errors import DtdlError, UnitUnknown
@@ -31,7 +33,6 @@ from dtdl.units import unit
 
 REQUIRED: Final = "dtmi:dtdl:extension:requirement:v1:Required"
 """Co-type of the requirement extension."""
-_FIELDS: Final = frozenset({*Twin.model_fields, *Link.model_fields})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,10 @@ class Plain:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An Enum: its values, in document order."""
+    """An Enum: its values, in document order, and its DTMI."""
 
     values: tuple[int | str, ...]
+    dtmi: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,10 @@ class ClassPlan:
         bases: DTMIs of the classes that it extends, none redundant, in an order that Python can linearise.
         fields: Own fields; inherited ones too where no order of bases can be linearised.
         text: Docstring.
+        target: DTMI of the Interface that the targets of a Relationship must be, or None for any.
+        multiplicity: The least and the greatest number of targets; None for no bound.
+        element: What it was planned from.
+        parts: The named elements in it: contents, fields, or own properties.
     """
 
     dtmi: str
@@ -121,13 +127,66 @@ class ClassPlan:
     bases: tuple[str, ...] = ()
     fields: tuple[FieldPlan, ...] = ()
     text: str = ""
+    target: str | None = None
+    multiplicity: tuple[int, int | None] = (0, None)
+    element: Element = field(repr=False, compare=False)
+    parts: Sequence[NamedElement] = field(default=(), repr=False, compare=False)
 
 
-def python_name(name: str) -> str:
-    """Gives the attribute name of a DTDL name: itself, with ``_`` behind it where Python or pydantic use the name."""
-    # No DTDL name ends in an underscore, so that no other name can become this one.
-    taken = keyword.iskeyword(name) or name.startswith("model_") or hasattr(Twin, name) or name in _FIELDS
-    return f"{name}_" if taken else name
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoicePlan:
+    """The class of an Enum.
+
+    Attributes:
+        dtmi: Of the schema.
+        name: Class name.
+        members: Python name and value of each EnumValue.
+        text: Docstring.
+        element: What it was planned from.
+        parts: The EnumValues.
+    """
+
+    dtmi: str
+    name: str
+    members: tuple[tuple[str, int | str], ...]
+    text: str = ""
+    element: Element = field(repr=False, compare=False)
+    parts: Sequence[NamedElement] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadPlan:
+    """The class of what a Telemetry sends, or of what a Command takes or gives.
+
+    Attributes:
+        dtmi: Of the Telemetry, CommandRequest or CommandResponse.
+        name: Class name.
+        base: Which of the three.
+        type: What it holds.
+        unit: DTDL name of a known unit, or None.
+        nullable: Whether null is taken too.
+        text: Docstring.
+        element: What it was planned from.
+        parts: Nothing; the value has no names of its own.
+    """
+
+    dtmi: str
+    name: str
+    base: Literal["Message", "Request", "Response"]
+    type: TypePlan
+    unit: str | None = None
+    nullable: bool = False
+    text: str = ""
+    element: Element = field(repr=False, compare=False)
+    parts: Sequence[NamedElement] = field(default=(), repr=False, compare=False)
+
+
+AnyPlan: TypeAlias = ClassPlan | ChoicePlan | PayloadPlan
+
+
+def abouts(plan: AnyPlan) -> dict[str, About]:
+    """Gives what the definition says beyond types, by DTDL name; of the class itself under the empty name."""
+    return {"": about_of(plan.element)} | {part.name: about_of(part) for part in plan.parts}
 
 
 def text_of(element: Element) -> str:
@@ -165,24 +224,14 @@ class Planner:
         self._orders: dict[str, tuple[str, ...]] = {}
         self._ancestors: dict[str, frozenset[str]] = {}
         self._objects: dict[str, Object] = {}
+        self._enums: dict[str, Enum] = {}
+        self._choices: dict[str, ChoicePlan] = {}
+        self._payloads: dict[str, PayloadPlan] = {}
 
     @cached_property
     def names(self) -> Mapping[str, str]:
-        """Interface DTMI → class name.
-
-        The last label; where several Interfaces share it, the labels before it are put in front, as few as tell them
-        apart, and the version behind it where only that differs: ``Acme_Room``, ``Room_1``, ``Room_2``.
-        """
-        groups: dict[str, list[str]] = defaultdict(list)
-        for dtmi in self.interfaces:
-            groups[dtmi.partition(";")[0].rpartition(":")[2]].append(dtmi)
-        made: dict[str, str] = {}
-        for last, group in groups.items():
-            if len(group) == 1:
-                made[group[0]] = _not_keyword(last)
-            else:
-                made.update(_class_names(group))
-        return made
+        """Interface DTMI → class name, as ``dtdl.compiler.names.interface_names`` gives it."""
+        return interface_names(self.interfaces)
 
     def ancestors(self, dtmi: str) -> frozenset[str]:
         """Gives every Interface that this one extends, directly or not."""
@@ -212,6 +261,8 @@ class Planner:
                 bases=bases or (),
                 fields=tuple(self._content(c) for c in own if isinstance(c, (Property, Component))),
                 text=text_of(element),
+                element=element,
+                parts=own,
             )
         return found
 
@@ -222,25 +273,83 @@ class Planner:
             element = self._objects[dtmi]
             found = self._plans[dtmi] = ClassPlan(
                 dtmi=dtmi,
-                name=self._record_name(dtmi),
+                name=part_name(dtmi, self.names),
                 base="Record",
-                fields=tuple(self._field(field) for field in element.fields),
+                fields=tuple(self._field(held) for held in element.fields),
                 text=text_of(element),
+                element=element,
+                parts=element.fields,
             )
         return found
 
     def link(self, relationship: Relationship) -> ClassPlan:
-        """Plans the class of a Relationship: its own properties."""
+        """Plans the class of a Relationship: its own properties, where it leads to, and how many there may be."""
         found = self._plans.get(relationship.id)
         if found is None:
             found = self._plans[relationship.id] = ClassPlan(
                 dtmi=relationship.id,
-                name=self._record_name(relationship.id),
+                name=part_name(relationship.id, self.names),
                 base="Link",
                 fields=tuple(self._content(held) for held in relationship.own_properties),
                 text=text_of(relationship),
+                target=relationship.target,
+                multiplicity=(relationship.min_multiplicity, relationship.max_multiplicity),
+                element=relationship,
+                parts=relationship.own_properties,
             )
         return found
+
+    def choice(self, dtmi: str) -> ChoicePlan:
+        """Plans the class of an Enum that ``type_of`` has met."""
+        found = self._choices.get(dtmi)
+        if found is None:
+            element = self._enums[dtmi]
+            found = self._choices[dtmi] = ChoicePlan(
+                dtmi=dtmi,
+                name=part_name(dtmi, self.names),
+                members=tuple((member_name(held.name), held.enum_value) for held in element.enum_values),
+                text=text_of(element),
+                element=element,
+                parts=element.enum_values,
+            )
+        return found
+
+    def message(self, telemetry: Telemetry) -> PayloadPlan:
+        """Plans the class of what a Telemetry sends."""
+        return self._payload(telemetry, "Message", telemetry.schema)
+
+    def payloads(self, command: Command) -> tuple[PayloadPlan | None, PayloadPlan | None]:
+        """Plans the classes of what a Command takes and gives; None where it is nothing."""
+        request, response = command.request, command.response
+        return (
+            self._payload(request, "Request", request.schema, nullable=request.nullable) if request else None,
+            self._payload(response, "Response", response.schema, nullable=response.nullable) if response else None,
+        )
+
+    def _payload(
+        self, element: Telemetry | SchemaField, base: Literal["Message", "Request", "Response"], schema: Schema,
+        *, nullable: bool = False,
+    ) -> PayloadPlan:  # fmt: skip
+        found = self._payloads.get(element.id)
+        if found is None:
+            found = self._payloads[element.id] = PayloadPlan(
+                dtmi=element.id,
+                # A Telemetry's Object has its name already.
+                name=part_name(element.id, self.names) + ("Message" if base == "Message" else ""),
+                base=base,
+                type=self.type_of(schema),
+                unit=known_unit(element),
+                nullable=nullable,
+                text=text_of(element),
+                element=element,
+            )
+        return found
+
+    def fields(self, plan: ClassPlan) -> Iterator[FieldPlan]:
+        """Gives every field of a class, inherited ones first; one that is inherited twice comes twice."""
+        for base in plan.bases:
+            yield from self.fields(self.interface(base))
+        yield from plan.fields
 
     def plan(self, type_: RecordOf | TwinOf) -> ClassPlan:
         """Plans the class that a type refers to."""
@@ -254,7 +363,8 @@ class Planner:
         """
         match schema:
             case Enum():
-                return Choice(tuple(value.enum_value for value in schema.enum_values))
+                self._enums[schema.id] = schema
+                return Choice(tuple(value.enum_value for value in schema.enum_values), schema.id)
             case Array():
                 return ListOf(self.type_of(schema.element_schema))
             case Map():
@@ -309,20 +419,7 @@ class Planner:
             found = self._orders[dtmi] = (dtmi, *(merged or ()))
         return found
 
-    def _record_name(self, dtmi: str) -> str:
-        """Names a class after its DTMI: the last label, or the owner and the names on the way when it is automatic."""
-        labels = _labels(dtmi)
-        at = next((index for index, label in enumerate(labels) if label.startswith("_")), len(labels))
-        owner = f"dtmi:{':'.join(labels[:at])}{dtmi.partition(';')[1]}{dtmi.partition(';')[2]}"
-        start = self.names.get(owner, labels[at - 1])
-        if at == len(labels):
-            return _not_keyword(start)
-        return start + "".join(
-            _WAY.get(label, _capital(label[2:]) if label[1:2] == "_" else "") for label in labels[at:]
-        )
 
-
-_WAY: Final = {"_elementSchema": "Item", "_mapValue": "Value", "_request": "Request", "_response": "Response"}
 _PRIMITIVES: Final = frozenset(
     {"Boolean", "Byte", "Bytes", "Date", "DateTime", "Decimal", "Double", "Duration", "Float", "Integer", "Long",
      "Short", "String", "Time", "UnsignedByte", "UnsignedInteger", "UnsignedLong", "UnsignedShort", "Uuid"}
@@ -336,35 +433,6 @@ def _known_kind(schema: Schema) -> str:
             action="Use one of the schemas of DTDL v2, v3 or v4.",
         )
     return schema.kind
-
-
-def _not_keyword(name: str) -> str:
-    return f"{name}_" if keyword.iskeyword(name) else name
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _labels(dtmi: str) -> list[str]:
-    return dtmi.removeprefix("dtmi:").partition(";")[0].split(":")
-
-
-def _class_names(group: list[str]) -> Iterator[tuple[str, str]]:
-    """Names Interfaces that share their last label."""
-    by_path: dict[str, list[str]] = defaultdict(list)
-    for dtmi in group:
-        by_path[dtmi.partition(";")[0]].append(dtmi)
-    depth = 1
-    paths = {path: _labels(path) for path in by_path}
-    while len({tuple(labels[-depth:]) for labels in paths.values()}) < len(paths):
-        depth += 1
-    for path, versions in by_path.items():
-        *front, last = paths[path][-depth:]
-        name = _not_keyword("_".join([*map(_capital, front), last]))
-        for dtmi in versions:
-            version = dtmi.partition(";")[2].replace(".", "_") or "0"
-            yield dtmi, name if len(versions) == 1 else f"{name}_{version}"
 
 
 def _merge(lists: list[list[str]]) -> tuple[str, ...] | None:

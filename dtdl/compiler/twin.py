@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from dtdl.compiler.about import nothing_known
 from dtdl.compiler.values import Primitive, Ready, String
 
 _TEXT = Primitive("String")
@@ -30,6 +31,7 @@ class Record(BaseModel):
     )
     # Without annotations, which pydantic would evaluate again for every class that extends this one.
     __dtmi__ = ""
+    __about__ = staticmethod(nothing_known)
     __rules__ = staticmethod(_no_rules)
     __annotated__ = _NOTHING
 
@@ -101,6 +103,18 @@ class Twin(Record):
     metadata: Annotated[dict[str, Any] | None, _ANY, Field(alias="$metadata")] = None
 
 
+class Multiplicity(NamedTuple):
+    """How many relationships of one name a twin may have.
+
+    Attributes:
+        least: minMultiplicity.
+        most: maxMultiplicity, None for no bound.
+    """
+
+    least: int
+    most: int | None
+
+
 class Link(Record):
     """A relationship in the Azure form: its own properties beside ``$relationshipId``, ``$targetId`` and so on.
 
@@ -113,9 +127,17 @@ class Link(Record):
         metadata: ``$metadata``.
     """
 
+    __target__ = ""
+    __multiplicity__ = Multiplicity(0, None)
+
     relationship_id: Annotated[String | None, _TEXT, Field(alias="$relationshipId")] = None
     relationship_name: Annotated[String | None, _TEXT, Field(alias="$relationshipName")] = None
     source_id: Annotated[String | None, _TEXT, Field(alias="$sourceId")] = None
     target_id: Annotated[String | None, _TEXT, Field(alias="$targetId")] = None
     etag: Annotated[String | None, _TEXT, Field(alias="$etag")] = None
     metadata: Annotated[dict[str, Any] | None, _ANY, Field(alias="$metadata")] = None
+
+    @staticmethod
+    def target_class() -> type[Twin]:
+        """Gives the class that a target is of, or of one that extends it."""
+        return Twin

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, cast
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, cast
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
+from pydantic import GetCoreSchemaHandler, Strict
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from dtdl.units import Unit
@@ -200,25 +200,11 @@ class Unset:
         return schema["schema"] if schema["type"] == "nullable" else schema
 
 
-@dataclass(frozen=True, slots=True)
-class Exact:
-    """Marks the values of an Enum: ``1.0`` and ``true`` equal 1 in Python, but not in JSON."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Puts a strict type in front of the choice."""
-        schema = handler(source)
-        if all(isinstance(value, int) for value in schema.get("expected", ())):
-            return core_schema.chain_schema([core_schema.int_schema(strict=True), schema])
-        return schema
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """Gives the choice, which says more than the type in front of it."""
-        return handler(schema["steps"][-1] if schema["type"] == "chain" else schema)
-
-
 T = TypeVar("T")
 Maybe: TypeAlias = Annotated[T | None, Unset()]
 """A member that may be left out; None means that it was."""
+Nullable: TypeAlias = T | None
+"""The payload of a Command that may be null."""
 
 Boolean: TypeAlias = Annotated[bool, Primitive("Boolean")]
 Byte: TypeAlias = Annotated[int, Primitive("Byte")]
@@ -262,16 +248,10 @@ def ready(type_: Any) -> Ready:
 
 
 def choice_schema(allowed: tuple[int | str, ...]) -> dict[str, Any]:
-    """Gives the JSON Schema of an Enum of the given values."""
+    """Gives the JSON Schema of an Enum of the given values; one without values takes nothing."""
+    if not allowed:
+        return {"not": {}}
     return {"type": "integer" if isinstance(allowed[0], int) else "string", "enum": list(allowed)}
-
-
-def choice_of(allowed: tuple[int | str, ...]) -> Any:
-    """Gives the annotation of an Enum of the given values."""
-    core: CoreSchema = core_schema.literal_schema(list(allowed))
-    if all(isinstance(value, int) for value in allowed):
-        core = core_schema.chain_schema([core_schema.int_schema(strict=True), core])
-    return Annotated[Literal[allowed], Ready(core, choice_schema(allowed))]
 
 
 def list_rule(item: CoreSchema) -> CoreSchema:
@@ -323,12 +303,12 @@ __all__ = [
     "Decimal",
     "Double",
     "Duration",
-    "Exact",
     "Float",
     "Integer",
     "Long",
     "Map",
     "Maybe",
+    "Nullable",
     "Primitive",
     "Short",
     "String",
@@ -341,7 +321,6 @@ __all__ = [
     "UnsignedShort",
     "Uuid",
     "array_of",
-    "choice_of",
     "choice_schema",
     "is_ready",
     "json_schema",

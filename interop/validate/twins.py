@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from dtdl.compiler.build import Types
-from dtdl.compiler.findings import MISSING, UNKNOWN_NAME
+from dtdl.compiler.findings import MISSING, NO_RELATIONSHIP, TOO_MANY, UNKNOWN_NAME, WRONG_TARGET
+from dtdl.compiler.links import GivenLink, LinkFinding
 from dtdl.diagnostic import Diagnostic, Location
-from dtdl.elements import Relationship
-from dtdl.errors import ModelNotFound, ValueInvalid
+from dtdl.errors import ValueInvalid
 from interop.config.findings import did_you_mean
 from interop.validate.report import Report
 from interop.validate.written import Written
@@ -20,6 +20,15 @@ _ID: Final = re.compile(r"[A-Za-z0-9\-.+%_#*?!(),=@$'~]{1,128}")
 _TWIN_KEYS: Final = frozenset({"$dtId", "$etag", "$metadata"})
 _LINK_KEYS: Final = frozenset({"$relationshipId", "$relationshipName", "$sourceId", "$targetId", "$etag", "$metadata"})
 _NEEDED: Final = ("$relationshipId", "$sourceId", "$relationshipName", "$targetId")
+
+_ENDS: Final[Mapping[str, str]] = {
+    NO_RELATIONSHIP: "$relationshipName",
+    WRONG_TARGET: "$targetId",
+    TOO_MANY: "$relationshipName",
+}
+"""Rule of the compiled models → the key of a relationship that it is about; other rules are about its properties."""
+_CANNOT_BE_MADE: Final = frozenset({NO_RELATIONSHIP, WRONG_TARGET})
+"""Rules that stand under one of this command."""
 
 Steps = tuple[str | int, ...]
 
@@ -47,6 +56,7 @@ class Twins:
         self._report = report
         self._model = model
         self._known: dict[str, str] = {}
+        self._places: dict[str, Location] = {}
         self._links: list[_Link] = []
         self._link_ids: set[tuple[str, str]] = set()
 
@@ -59,10 +69,19 @@ class Twins:
             self._one(written, (), written.value)
 
     def finish(self) -> None:
-        """Checks the relationships, now that the models of their sources are known."""
+        """Checks the relationships, now that the models of the twins at both their ends are known."""
+        if not self._links:
+            return  # the data is of twins alone, and does not say how they are related
+        of_source: dict[str, list[_Link]] = {source: [] for source, model in self._known.items() if model}
         for link in self._links:
-            self._relationship(link)
+            # Of a source that is not in the data the model is not known.
+            if self._is_formed(link) and link.value["$sourceId"] in of_source:
+                of_source[link.value["$sourceId"]].append(link)
         self._links = []
+        for source, links in of_source.items():
+            given = [self._given(link) for link in links]
+            for found in self._types.check_relationships(self._known[source], given):
+                self._put(source, links, found)
 
     def claim(self, identity: Any, model: str | None, where: Location) -> None:
         """Checks the id of a twin, and that no other twin has it."""
@@ -72,6 +91,7 @@ class Twins:
             self._report.add("MT406", where, f"A twin with the id {identity!r} was given before.")
         else:
             self._known[identity] = model or ""
+            self._places[identity] = where
 
     def model(self, named: Any, where: Location) -> str | None:
         """Gives the model that a twin names, or None when there is no such Interface, which is a finding."""
@@ -116,7 +136,8 @@ class Twins:
                 where = written.at((*steps, name), key=True)
                 self._report.add("MT407", where, f"{name!r} has no meaning here.", action=did_you_mean(name, known))
 
-    def _relationship(self, link: _Link) -> None:
+    def _is_formed(self, link: _Link) -> bool:
+        """Checks the form of a relationship, and tells whether it names its ends."""
         written, steps, value = link.written, link.steps, link.value
         missing = [name for name in _NEEDED if not isinstance(value.get(name), str)]
         for name in missing:
@@ -124,7 +145,7 @@ class Twins:
             self._report.add("MT408", written.at((*steps, name)), cause, action=f"Give {name} as a text.")
         self._dollars(written, steps, dict(value), _LINK_KEYS)
         if missing:
-            return
+            return False
         identity = (value["$sourceId"], value["$relationshipId"])
         if not _ID.fullmatch(identity[1]):
             where = written.at((*steps, "$relationshipId"))
@@ -133,35 +154,29 @@ class Twins:
             cause = f"The twin {identity[0]!r} has a relationship {identity[1]!r} that was given before."
             self._report.add("MT406", written.at((*steps, "$relationshipId")), cause)
         self._link_ids.add(identity)
-        self._ends(link)
+        return True
 
-    def _ends(self, link: _Link) -> None:
-        """Checks a relationship whose source is in the data; of another one the model is not known."""
-        written, steps, value = link.written, link.steps, link.value
-        source = self._known.get(value["$sourceId"])
-        if not source:
-            return
-        name = value["$relationshipName"]
-        try:
-            definition = self._types.relationship(source, name)
-        except ModelNotFound as error:
-            where = written.at((*steps, "$relationshipName"))
-            self._report.add("MT408", where, f"{error.message}.", action=error.action, primary_id=source)
-            return
-        self._target(link, definition)
-        try:
-            self._types.validate_relationship(source, name, _without_dollars(value, _LINK_KEYS))
-        except ValueInvalid as error:
-            for found in error.diagnostics:
-                self._report.put(found, location=_place(written, steps, found))
+    def _given(self, link: _Link) -> GivenLink:
+        value = link.value
+        return GivenLink(
+            name=value["$relationshipName"],
+            target_model=self._known.get(value["$targetId"]) or None,
+            properties=_without_dollars(value, _LINK_KEYS),
+            id=value["$relationshipId"],
+        )
 
-    def _target(self, link: _Link, definition: Relationship) -> None:
-        wanted, actual = definition.target, self._known.get(link.value["$targetId"])
-        if not wanted or not actual or self._types.is_a(actual, wanted):
+    def _put(self, source: str, links: Sequence[_Link], found: LinkFinding) -> None:
+        if found.at is None:
+            self._report.put(found.diagnostic, location=self._places[source])
             return
-        where = link.written.at((*link.steps, "$targetId"))
-        cause = f"The target {link.value['$targetId']!r} is of {actual}, but the relationship leads to {wanted}."
-        self._report.add("MT408", where, cause, primary_id=definition.id, secondary_id=wanted)
+        link, diagnostic = links[found.at], found.diagnostic
+        key = _ENDS.get(diagnostic.rule)
+        if key is None:
+            self._report.put(diagnostic, location=_place(link.written, link.steps, diagnostic))
+        elif diagnostic.rule in _CANNOT_BE_MADE:
+            self._report.put(replace(diagnostic, rule="MT408"), location=link.written.at((*link.steps, key)))
+        else:
+            self._report.put(diagnostic, location=link.written.at((*link.steps, key)))
 
 
 def _without_dollars(value: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:

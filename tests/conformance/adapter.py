@@ -90,9 +90,8 @@ def same(first: list[str], second: list[str], options: dict[str, Any]) -> bool:
 def instance(texts: list[str], options: dict[str, Any], subject: str, text: str) -> bool:
     """Whether a JSON text is an instance of a schema of the texts."""
     model = dtdl.parse(texts, **arguments(options))
-    check = dtdl.compile(model).check(model[subject])
     try:
-        check(json.loads(text))
-    except (ValueInvalid, json.JSONDecodeError):
+        dtdl.compile(model).check_json(model[subject])(text)
+    except ValueInvalid:
         return False
     return True

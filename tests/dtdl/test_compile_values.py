@@ -115,7 +115,7 @@ def test_the_published_instances_are_judged_as_published():
     for line in (Path(cases) / "conformance/dtdl/generated.jsonl").read_text(encoding="utf-8").splitlines():
         body = json.loads(line)["body"]
         for instance in body.get("instances", ()):
-            # A minus before 0 is gone once JSON is read: unsigned schemas accept it here.
+            # The sign of -0 is gone once JSON is read; Types.check_json sees it.
             if not instance["subject"].startswith(prefix) or instance["submit"] == "-0":
                 continue
             kind = instance["subject"].removeprefix(prefix).partition(";")[0]

@@ -159,6 +159,26 @@ def test_relationships_are_checked_with_the_twins_of_all_files(folder):
     assert [rule for rule, _ in places(results)[4:]] == ["MT408"] * 3
 
 
+def test_the_number_of_relationships_is_checked_over_all_files(folder):
+    spring = {"@context": "dtmi:dtdl:context;4", "@id": "dtmi:t:Spring;1", "@type": "Interface", "contents": [
+        {"@type": "Relationship", "name": "fills", "target": "dtmi:t:Tank;1", "maxMultiplicity": 1}]}  # fmt: skip
+    Path("models/spring.json").write_text(json.dumps(spring), "utf-8")
+    twins = [twin("s1", "dtmi:t:Spring;1"), *(twin(one, "dtmi:t:Tank;1") for one in ("t1", "t2", "t3"))]
+    Path("twins.json").write_text(json.dumps(twins), "utf-8")
+    links = [
+        {"$relationshipId": f"r{one}", "$sourceId": "s1", "$relationshipName": "fills", "$targetId": one}
+        for one in ("t1", "t2", "t3")
+    ]
+    Path("a.ndjson").write_text(json.dumps(links[0]) + "\n", "utf-8")
+    assert validate_data(["twins.json", "a.ndjson"], ["models"]) == []
+    text = "\n".join(map(json.dumps, links[1:])) + "\n"
+    Path("b.ndjson").write_text(text, "utf-8")
+    results = validate_data(["twins.json", "a.ndjson", "b.ndjson"], ["models"])
+    assert places(spans(results, {"b.ndjson": text})) == [("MT310", '"fills"')]
+    assert (results[0].location.line, results[0].value, results[0].restriction) == (1, "3", "1")
+    assert results[0].action == "Remove 2."
+
+
 def test_each_line_of_ndjson_is_a_twin_with_its_own_line_number(folder):
     text = '{"speed": 1}\n\n{"speed": "x"}\n{"speed": \n\ufeff{"spee": 1}\n'
     Path("d.ndjson").write_text(text, "utf-8")
