@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dtdl.compiler.build import Types, compile  # noqa: A004 - the public name of what it does
+    from dtdl.compiler.definitions import Quantity, from_pydantic
     from dtdl.diagnostic import Diagnostic, Location, Severity
     from dtdl.dtmi import Dtmi
     from dtdl.elements import Element, Interface, Model
@@ -21,6 +22,7 @@ _HOMES = {
     "Interface": "dtdl.elements",
     "Location": "dtdl.diagnostic",
     "Model": "dtdl.elements",
+    "Quantity": "dtdl.compiler.definitions",
     "Severity": "dtdl.diagnostic",
     "Types": "dtdl.compiler.build",
     "Unit": "dtdl.units",
@@ -31,6 +33,7 @@ _HOMES = {
     "dump": "dtdl.printer",
     "dumps": "dtdl.printer",
     "equal": "dtdl.printer",
+    "from_pydantic": "dtdl.compiler.definitions",
     "parse": "dtdl.parser.run",
     "parse_unit": "dtdl.units",
     "unit": "dtdl.units",
@@ -43,6 +46,7 @@ __all__ = [
     "Interface",
     "Location",
     "Model",
+    "Quantity",
     "Severity",
     "Types",
     "Unit",
@@ -53,6 +57,7 @@ __all__ = [
     "dump",
     "dumps",
     "equal",
+    "from_pydantic",
     "parse",
     "parse_unit",
     "unit",

@@ -25,8 +25,9 @@ HEAVY = {"asyncio", "asyncua", "click", "fmpy", "httpx", "numpy", "pydantic", "r
 
 PUBLIC = {
     "dtdl": [
-        "Diagnostic", "Dtmi", "Element", "Interface", "Location", "Model", "Severity", "Types", "Unit", "check",
-        "compile", "converter", "convertible", "dump", "dumps", "equal", "parse", "parse_unit", "unit",
+        "Diagnostic", "Dtmi", "Element", "Interface", "Location", "Model", "Quantity", "Severity", "Types",
+        "Unit", "check", "compile", "converter", "convertible", "dump", "dumps", "equal", "from_pydantic", "parse",
+        "parse_unit", "unit",
     ],
     "fmu": [
         "Description", "Part", "Result", "Variable", "Worker", "WorkerLimits", "build", "library_fmu",
