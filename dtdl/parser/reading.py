@@ -124,7 +124,8 @@ class Reader:
         if type(raw) is not list or len(raw) < len(("one", "other")):
             return
         texts = [text for text in raw if isinstance(text, str)]
-        versions = [i for i, text in enumerate(texts) if text.startswith("dtmi:dtdl:context;")]
+        versions = {i: text for i, text in enumerate(texts) if text.startswith("dtmi:dtdl:context;")}
+        first = min(versions, default=0)
         limited = [i for i in versions if not texts[i].endswith("#limits")]
         seen: set[str] = set()
         for position, text in enumerate(texts):
@@ -133,7 +134,7 @@ class Reader:
             if path in seen and position not in versions:
                 self.session.advise("MT018", site, value=path)
             seen.add(path)
-            if versions and position < versions[0]:
+            if position < first:
                 self.session.advise("MT019", site, value=text)
         if len(limited) > 1:
             self.session.advise("MT017", Site(document, node, "value", "@context", limited[1]))
