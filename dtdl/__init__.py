@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dtdl.compiler.about import About, about
     from dtdl.compiler.build import Types, compile  # noqa: A004 - the public name of what it does
+    from dtdl.compiler.definitions import Quantity, from_pydantic
     from dtdl.compiler.links import GivenLink
     from dtdl.diagnostic import Diagnostic, Location, Severity
     from dtdl.dtmi import Dtmi
@@ -25,6 +26,7 @@ _HOMES = {
     "Interface": "dtdl.elements",
     "Location": "dtdl.diagnostic",
     "Model": "dtdl.elements",
+    "Quantity": "dtdl.compiler.definitions",
     "Severity": "dtdl.diagnostic",
     "Types": "dtdl.compiler.build",
     "Unit": "dtdl.units",
@@ -36,6 +38,7 @@ _HOMES = {
     "dump": "dtdl.printer",
     "dumps": "dtdl.printer",
     "equal": "dtdl.printer",
+    "from_pydantic": "dtdl.compiler.definitions",
     "parse": "dtdl.parser.run",
     "parse_unit": "dtdl.units",
     "unit": "dtdl.units",
@@ -50,6 +53,7 @@ __all__ = [
     "Interface",
     "Location",
     "Model",
+    "Quantity",
     "Severity",
     "Types",
     "Unit",
@@ -61,6 +65,7 @@ __all__ = [
     "dump",
     "dumps",
     "equal",
+    "from_pydantic",
     "parse",
     "parse_unit",
     "unit",

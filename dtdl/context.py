@@ -128,6 +128,12 @@ class Context:
             found = resolved[text] = self._expand(text)
         return found if found is None or found.startswith("dtmi:") else None
 
+    def meanings(self, text: str) -> list[str]:
+        """Gives every DTMI that a term stands for: the usual one first, then what further extensions mean by it."""
+        found = self.dtmi(text)
+        others = (table.terms.get(text) for table in self.affiliates.values())
+        return list(dict.fromkeys(dtmi for dtmi in (found, *others) if dtmi is not None))
+
     def uri(self, text: str) -> str | None:
         """Gives the URI that a term, a prefixed name or a URI stands for, or None."""
         found = self.terms.get(text) or self._expand(text)

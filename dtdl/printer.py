@@ -148,7 +148,7 @@ class _Printer:
     @staticmethod
     def key(name: str, rule: PropertyRule | None, context: Context) -> str:
         """Gives the term of a property where a context defines it, else its DTMI."""
-        if rule is None or not rule.supplemental or context.terms.get(name) == rule.uri:
+        if rule is None or not rule.supplemental or rule.uri in context.meanings(name):
             return name
         return rule.uri
 

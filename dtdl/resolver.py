@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from dtdl.dtmi import Dtmi
 from dtdl.errors import DtmiInvalid, InputUnreadable, LimitExceeded
-from dtdl.source import MAX_BYTES, Document, Loader
+from dtdl.source import MAX_BYTES, Document, Loader, documents
 
-Resolver = Callable[[Sequence[str]], Iterable[str] | Mapping[str, str] | None]
-"""Gives the JSON texts that define the DTMIs asked for, or None to refuse."""
+Resolver = Callable[[Sequence[str]], Iterable[str | Path] | Mapping[str, str] | Mapping[str, str | Path] | None]
+"""Gives the JSON texts, or the files, that define the DTMIs asked for, or None to refuse."""
 
 
 def folder(path: Path) -> Resolver:
@@ -45,6 +47,64 @@ def folder(path: Path) -> Resolver:
         return found
 
     return resolve
+
+
+def below(*paths: Path) -> Resolver:
+    """Gives a resolver over folders of definitions, whatever the names of their files.
+
+    A file in the layout of DTMI repositories is taken first. Only for what has none, every ``*.json`` below the folder
+    is looked into, once; files that are no JSON or no DTDL are passed over.
+
+    Args:
+        paths: The folders; the first that has a DTMI gives it.
+
+    Raises:
+        InputUnreadable: One is no folder; when called, a file cannot be read.
+        LimitExceeded: When called, a file is larger, or there are more files, than the bound of every input.
+    """
+    for path in paths:
+        if not path.is_dir():
+            raise InputUnreadable(f"{path} is no folder", action="Name the folder that has the models.")
+    return chain(*(resolver for path in paths for resolver in (_laid_out(path), _anywhere(path))))
+
+
+def _laid_out(path: Path) -> Resolver:
+    root = path / "dtmi" if (path / "dtmi").is_dir() else path
+
+    def resolve(wanted: Sequence[str]) -> Mapping[str, Path]:
+        places = {dtmi: root / place for dtmi in wanted if (place := _place(dtmi)) is not None}
+        return {dtmi: file for dtmi, file in places.items() if file.is_file()}
+
+    return resolve
+
+
+def _anywhere(path: Path) -> Resolver:
+    @cache
+    def known() -> Mapping[str, str | Path]:
+        found: dict[str, str | Path] = {}
+        for document in documents(path):
+            if isinstance(document.value, dict):
+                for dtmi in _names(document.value):
+                    found.setdefault(dtmi, Path(document.file))
+            elif document.fault is None:
+                for dtmi, text in _members(document.text).items():
+                    found.setdefault(dtmi, text)
+        return found
+
+    return lambda wanted: {dtmi: known()[dtmi] for dtmi in wanted if dtmi in known()}
+
+
+def _names(value: Any) -> Iterator[str]:
+    """Gives the ids of a model and of what is written in it."""
+    items: Iterable[Any] = ()
+    if isinstance(value, dict):
+        items = value.values()
+        if isinstance(value.get("@id"), str) and len(value) > 1:
+            yield value["@id"]
+    elif isinstance(value, list):
+        items = value
+    for item in items:
+        yield from _names(item)
 
 
 def _place(dtmi: str) -> Path | None:
@@ -97,8 +157,8 @@ def mapping(texts: Mapping[str, str]) -> Resolver:
 def chain(*resolvers: Resolver) -> Resolver:
     """Gives a resolver that asks one after the other for what is still missing."""
 
-    def resolve(wanted: Sequence[str]) -> Iterable[str]:
-        found: list[str] = []
+    def resolve(wanted: Sequence[str]) -> Iterable[str | Path]:
+        found: list[str | Path] = []
         missing = list(wanted)
         for resolver in resolvers:
             got = resolver(missing) if missing else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
@@ -122,6 +122,8 @@ class Document:
     _spans: dict[int, Span] | None = None
     _root: Span | None = None
     _lines: list[int] | None = None
+    _keys: dict[int, dict[str, list[int]]] | None = None
+    _leaves: dict[int, list[Span]] | None = None
 
     def spans(self) -> dict[int, Span]:
         """Gives the span of every object by its identity, by a second scan of the text."""
@@ -137,10 +139,48 @@ class Document:
         span = self._root if site.node is None else spans.get(id(site.node))
         if span is None:
             return Location(self.file, index=self.index)
-        start, end = _offsets(span, site)
+        start, end = self._offsets(span, site)
         line, column = self.position(start)
         end_line, end_column = self.position(end)
         return Location(self.file, line, column, end_line, end_column, self.index)
+
+    def _offsets(self, span: Span, site: Site) -> tuple[int, int]:
+        """Gives start and end of a place in, or at, a span."""
+        held = span
+        if site.part == "object":
+            return span.start, span.end
+        if site.node is not None:
+            found = self._positions(span).get(site.key)
+            if not found:
+                return span.start, span.end
+            if site.part == "key":
+                _, start, end = (span.keys or ())[found[min(site.position, len(found) - 1)]]
+                return start, end
+            held = (span.children or ())[found[0]]
+        leaves = self._values(held) if site.part == "value" else []
+        if site.position < len(leaves):
+            held = leaves[site.position]
+        return held.start, held.end
+
+    def _positions(self, span: Span) -> Mapping[str, list[int]]:
+        """Gives where each key of an object stands; kept, since an object of many keys may have a finding in each."""
+        if self._keys is None:
+            self._keys = {}
+        found = self._keys.get(id(span))
+        if found is None:
+            found = self._keys[id(span)] = {}
+            for index, (key, _, _) in enumerate(span.keys or ()):
+                found.setdefault(key, []).append(index)
+        return found
+
+    def _values(self, span: Span) -> list[Span]:
+        """Gives the values of a property, arrays flattened; kept, since each value may have a finding."""
+        if self._leaves is None:
+            self._leaves = {}
+        found = self._leaves.get(id(span))
+        if found is None:
+            found = self._leaves[id(span)] = _flat(span)
+        return found
 
     def position(self, offset: int) -> tuple[int, int]:
         """Gives line and column, both from 1, of a character offset."""
@@ -153,25 +193,6 @@ class Document:
         """Gives the location of one character."""
         line, column = self.position(offset)
         return Location(self.file, line, column, line, column + 1, self.index)
-
-
-def _offsets(span: Span, site: Site) -> tuple[int, int]:
-    """Gives start and end of a place in, or at, a span."""
-    held = span
-    if site.part == "object":
-        return span.start, span.end
-    if site.node is not None:
-        found = [i for i, (key, _, _) in enumerate(span.keys or ()) if key == site.key]
-        if not found:
-            return span.start, span.end
-        if site.part == "key":
-            _, start, end = (span.keys or ())[found[min(site.position, len(found) - 1)]]
-            return start, end
-        held = (span.children or ())[found[0]]
-    leaves = _flat(held) if site.part == "value" else []
-    if site.position < len(leaves):
-        held = leaves[site.position]
-    return held.start, held.end
 
 
 def _flat(span: Span) -> list[Span]:

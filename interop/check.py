@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from dtdl.diagnostic import Diagnostic, Location
+from dtdl.diagnostic import Diagnostic, Location, Severity
 from dtdl.errors import ArchiveUnsafe, DescriptionInvalid, InputUnreadable, LimitExceeded
 from dtdl.parser import check as check_dtdl
+from dtdl.resolver import Resolver, below
 from dtdl.source import is_expansion
 from interop.config.findings import Findings
 from interop.config.rules import FILE_NAME
@@ -42,6 +43,7 @@ class Checked:
         diagnostics: By file, line and column.
         sets: Files of definitions; those of one set were checked together.
         named: Files of definitions that the caller named, or that lie in a named folder, with links resolved.
+        resolver: Where definitions are looked for that those only refer to.
     """
 
     files: list[str] = field(default_factory=list)
@@ -49,9 +51,16 @@ class Checked:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     sets: list[tuple[Path, ...]] = field(default_factory=list)
     named: frozenset[Path] = frozenset()
+    resolver: Resolver | None = None
 
 
-def check(paths: Sequence[str | os.PathLike[str]], *, strict: bool = False, second_opinion: bool = False) -> Checked:
+def check(
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    strict: bool = False,
+    second_opinion: bool = False,
+    resolve: Sequence[str | os.PathLike[str]] = (),
+) -> Checked:
     """Checks files and all files in folders.
 
     The DTDL that a configuration names is checked with it; all other DTDL is checked as one set.
@@ -60,12 +69,14 @@ def check(paths: Sequence[str | os.PathLike[str]], *, strict: bool = False, seco
         paths: Files and folders.
         strict: Refuse undefined extensions in DTDL.
         second_opinion: Ask another importer about FMUs that have no error.
+        resolve: Folders that have the definitions which those given only refer to; what is taken from there is not
+            advised about.
 
     Raises:
         InputUnreadable: A path is missing, may not be read or is no regular file, is of no kind that is checked, or a
             folder holds nothing to check.
     """
-    checked = Checked()
+    checked = Checked(resolver=below(*map(Path, resolve)) if resolve else None)
     chosen: dict[Kind, dict[Path, Path]] = {"dtdl": {}, "configuration": {}, "fmu": {}}
     for given in paths:
         path = Path(given)
@@ -78,12 +89,18 @@ def check(paths: Sequence[str | os.PathLike[str]], *, strict: bool = False, seco
     if loose:
         checked.files += map(str, loose)
         checked.sets.append(tuple(loose))
-        findings.extend(check_dtdl(loose, allow_undefined="never" if strict else "default"))
+        found = check_dtdl(loose, resolver=checked.resolver, allow_undefined="never" if strict else "default")
+        findings.extend(item for item in found if item.severity == Severity.ERROR or not _is_resolved(item))
     for file in chosen["fmu"].values():
         checked.files.append(str(file))
         findings.extend(_check_fmu(file, second_opinion=second_opinion))
     checked.diagnostics = findings.ordered()
     return checked
+
+
+def _is_resolved(found: Diagnostic) -> bool:
+    """Whether a finding is about a definition that nobody named: only the documents of the call have an index."""
+    return found.location is not None and found.location.index is None
 
 
 def _kind_of(path: Path) -> Kind:

@@ -13,13 +13,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypedDict
 
 from dtdl import equal, parse
 from dtdl.context import AllowUndefined
 from dtdl.diagnostic import Diagnostic, Location
 from dtdl.errors import InputUnreadable, ModelInvalid
 from dtdl.parser import check
+from dtdl.resolver import Resolver
 from dtdl.source import Document, Span, documents
 
 _BOM: Final = "\ufeff".encode()
@@ -76,7 +77,7 @@ class Fixed:
 
 
 def fix(sets: Iterable[Sequence[Path]], *, may: Callable[[Path], bool], wanted: Callable[[str], bool],
-        strict: bool = False) -> Fixed:  # fmt: skip
+        strict: bool = False, resolver: Resolver | None = None) -> Fixed:  # fmt: skip
     """Finds the edits that are safe; writes nothing.
 
     Args:
@@ -84,22 +85,34 @@ def fix(sets: Iterable[Sequence[Path]], *, may: Callable[[Path], bool], wanted: 
         may: Whether a file may be edited.
         wanted: Whether findings of a rule are to be mended.
         strict: Refuse undefined extensions, as the check does.
+        resolver: Where definitions are looked for that the files only refer to.
     """
     fixed = Fixed()
     for files in sets:
-        _Set(files, may, wanted, strict=strict).run(fixed)
+        _Set(files, may, wanted, {"allow_undefined": "never" if strict else "default", "resolver": resolver}).run(fixed)
     return fixed
+
+
+class _Options(TypedDict):
+    """How definitions are read."""
+
+    allow_undefined: AllowUndefined
+    resolver: Resolver | None
 
 
 class _Set:
     """Definitions that are read together: files whose text is held, and others."""
 
     def __init__(
-        self, files: Sequence[Path], may: Callable[[Path], bool], wanted: Callable[[str], bool], *, strict: bool
+        self,
+        files: Sequence[Path],
+        may: Callable[[Path], bool],
+        wanted: Callable[[str], bool],
+        options: _Options,
     ) -> None:
         self.may = may
         self.wanted = wanted
-        self.allow: AllowUndefined = "never" if strict else "default"
+        self.options = options
         self.texts: dict[Path, str] = {}
         self.others: list[Path] = []
         for path in files:
@@ -133,7 +146,7 @@ class _Set:
                 fixed.texts[path] = (before[path], text)
 
     def check(self, texts: Mapping[Path, str]) -> list[Diagnostic]:
-        return check([*texts.values(), *self.others], allow_undefined=self.allow)
+        return check([*texts.values(), *self.others], **self.options)
 
     def edits(self, found: Iterable[Diagnostic]) -> list[tuple[Path, Edit]]:
         """Gives the edits for findings, those that overlap another left for the next round."""
@@ -171,8 +184,8 @@ class _Set:
         if Counter(map(_what, self.check(after))) - Counter(map(_what, before)):
             return False
         try:
-            old = parse([*self.texts.values(), *self.others], allow_undefined=self.allow)
-            return equal(old, parse([*after.values(), *self.others], allow_undefined=self.allow))
+            old = parse([*self.texts.values(), *self.others], **self.options)
+            return equal(old, parse([*after.values(), *self.others], **self.options))
         except ModelInvalid:
             return False
 

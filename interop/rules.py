@@ -146,7 +146,8 @@ def _of_dtdl() -> Iterable[Rule]:
 
 
 def _without_braces(text: str) -> str:
-    return re.sub(r"\{(\w+)[^}]*\}", r"<\1>", text)
+    # What is only added where there is something to add says nothing in general.
+    return re.sub(r"\{(\w+)[^}]*\}", r"<\1>", re.sub(r"\{(?:hint|place)\}", "", text))
 
 
 def to_markdown(rules: Mapping[str, Rule]) -> str:

@@ -100,7 +100,7 @@ def execute(page: Path, block: Block, text: str, names: dict[str, Any]) -> None:
         code: ast.Module | ast.Expression
         code = ast.Expression(statement.value) if isinstance(statement, ast.Expr) else ast.Module([statement], [])
         mode = "eval" if isinstance(code, ast.Expression) else "exec"
-        compiled = compile(code, name_of(page), mode, flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        compiled = compile(code, name_of(page), mode, flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
         value = eval(compiled, names)
         if compiled.co_flags & inspect.CO_COROUTINE:
             value = LOOP.run(value)

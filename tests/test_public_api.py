@@ -25,8 +25,9 @@ HEAVY = {"asyncio", "asyncua", "click", "fmpy", "httpx", "numpy", "pydantic", "r
 
 PUBLIC = {
     "dtdl": [
-        "About", "Diagnostic", "Dtmi", "Element", "GivenLink", "Interface", "Location", "Model", "Severity", "Types",
-        "Unit", "about", "check", "compile", "converter", "convertible", "dump", "dumps", "equal", "parse",
+        "About", "Diagnostic", "Dtmi", "Element", "GivenLink", "Interface", "Location", "Model", "Quantity", "Severity",
+        "Types", "Unit", "about", "check", "compile", "converter", "convertible", "dump", "dumps", "equal",
+        "from_pydantic", "parse",
         "parse_unit", "unit",
     ],
     "fmu": [

@@ -3,7 +3,8 @@
 Usage: ``python tools/make_metamodel.py PATH_TO_DIGEST [--out FOLDER] [--check]``.
 
 One file for each context. The tables hold facts only (names, identifiers, limits, patterns); no sentence of the digest
-is carried over. Their format is described in ``dtdl/metamodel/__init__.py``.
+is carried over. Their format is described in ``dtdl/metamodel/__init__.py``. The project's own extension, of
+units that the quantitative types lack, is made from ``dtdl/units.tsv`` in the same form.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ PROVENANCE = {
     "facts": "metamodel digest of the DTDL parser of the Digital Twin Consortium (MIT), commit c368fb08",
     "made by": "tools/make_metamodel.py",
 }
+OWN = "dtmi:megatwin:extension:units;1"
+OWN_PREFIX = "dtmi:megatwin:extension:"
+OWN_PROVENANCE = {"facts": "dtdl/units.tsv, the units of the project's own", "made by": "tools/make_metamodel.py"}
+UNITS = Path(__file__).parent.parent / "dtdl" / "units.tsv"
+HOLDERS = ["CommandPayload", "CommandRequest", "CommandResponse", "Field", "MapValue", "Property", "Telemetry"]
 XSD = ("http://www.w3.org/2001/XMLSchema#", "http://www.w3.org/1999/02/22-rdf-syntax-ns#")
 CORE = re.compile(r"dtmi:dtdl:context;(\d+)")
 SENTENCES = ("description",)
@@ -50,6 +56,7 @@ def main() -> int:
 def tables(digest: Json) -> dict[str, Json]:
     """Gives file name (without suffix) → table."""
     made = {file_of(context): context_table(digest, context) for context in digest["contexts"]}
+    made[file_of(OWN)] = units_table({term for terms in digest["contexts"].values() for term in terms})
     made["index"] = index(digest)
     return made
 
@@ -66,10 +73,10 @@ def index(digest: Json) -> Json:
     return {
         "format": FORMAT,
         "provenance": PROVENANCE,
-        "contexts": {context: file_of(context) for context in digest["contexts"]},
+        "contexts": {context: file_of(context) for context in (*digest["contexts"], OWN)},
         "implicit": digest["affiliateContextsImplicitDtdlVersions"],
         "limits": {k: [v["dtdlVersion"], v["spec"]] for k, v in digest["limitContexts"].items()},
-        "reserved": digest["reservedIdPrefixes"],
+        "reserved": digest["reservedIdPrefixes"] | {OWN: [OWN_PREFIX]},
         "classes": {name: made["dtdlVersions"] for name, made in sorted(digest["materialClasses"].items())},
         "partitions": digest["partitionClasses"],
     }
@@ -89,6 +96,58 @@ def context_table(digest: Json, context: str) -> Json:
     }
     table["elements"] = [without_sentences(e) for e in digest["elements"] if last_context(e) == context]
     return table
+
+
+def units_table(taken: set[str]) -> Json:
+    """Gives the table of the project's own units: one semantic type and one Enum of units for each quantity.
+
+    Args:
+        taken: Terms that DTDL and its extensions use; a quantity that is one of them gets another name.
+    """
+    rows = [line.split("\t") for line in UNITS.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    quantities: dict[str, list[str]] = {}
+    for name, _, dimension, *_, decade, _, own, _ in rows:
+        if own == "1":
+            term = f"{dimension}Level" if decade else f"{dimension}Quantity" if dimension in taken else dimension
+            quantities.setdefault(term, []).append(name)
+    prefix = OWN.removesuffix(";1")
+    unit = f"{prefix}:property:unit;1"
+    terms, types, elements = {"unit": unit}, {}, []
+    for term, names in sorted(quantities.items()):
+        enum = f"{prefix}:enum:{term}Unit;1"
+        terms[term] = f"{prefix}:class:{term};1"
+        terms |= {name: f"{prefix}:unit:{name};1" for name in names}
+        held = {"term": "unit", "kind": "object", "type": "dtmi:dtdl:class:EnumValue;3", "min": 1, "max": 1}
+        types[terms[term]] = {
+            "kind": "SemanticType",
+            "parent": "dtmi:dtdl:class:SemanticType;3",
+            "cotypes": HOLDERS,
+            "versions": [2, 3, 4],
+            "properties": {unit: held | {"child_of": enum}},
+        }
+        values = [
+            {"@id": terms[name], "@type": "EnumValue", "displayName": words(name), "enumValue": name, "name": name}
+            for name in sorted(names)
+        ]
+        elements.append(
+            {
+                "@context": ["dtmi:dtdl:context;3", OWN],
+                "@id": enum,
+                "@type": "Enum",
+                "displayName": words(f"{term}Unit"),
+                "enumValues": values,
+                "valueSchema": "string",
+            }
+        )
+    assert not taken & (terms.keys() - {"unit"}), "a term of DTDL cannot be given another meaning"
+    terms = dict(sorted(terms.items(), key=lambda pair: pair[0].lower()))
+    return {"format": FORMAT, "provenance": OWN_PROVENANCE, "context": OWN, "terms": terms, "types": types,
+            "elements": elements}  # fmt: skip
+
+
+def words(name: str) -> str:
+    """Gives a name as words: ``decibelMilliwatt`` is decibel milliwatt."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
 
 
 def last_context(element: Json) -> str:

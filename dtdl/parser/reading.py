@@ -124,7 +124,8 @@ class Reader:
         if type(raw) is not list or len(raw) < len(("one", "other")):
             return
         texts = [text for text in raw if isinstance(text, str)]
-        versions = [i for i, text in enumerate(texts) if text.startswith("dtmi:dtdl:context;")]
+        versions = {i: text for i, text in enumerate(texts) if text.startswith("dtmi:dtdl:context;")}
+        first = min(versions, default=0)
         limited = [i for i in versions if not texts[i].endswith("#limits")]
         seen: set[str] = set()
         for position, text in enumerate(texts):
@@ -133,7 +134,7 @@ class Reader:
             if path in seen and position not in versions:
                 self.session.advise("MT018", site, value=path)
             seen.add(path)
-            if versions and position < versions[0]:
+            if position < first:
                 self.session.advise("MT019", site, value=text)
         if len(limited) > 1:
             self.session.advise("MT017", Site(document, node, "value", "@context", limited[1]))
@@ -214,21 +215,31 @@ class Reader:
             if kind.kind in CLASS_LIKE:
                 continue
             for rule in kind.properties.values():
-                if not rule.optional and rule.name not in given:
+                if not rule.optional and not self.has(record, rule):
                     name = _MISSING_SUPPLEMENTAL.get(rule.kind, "missingSupplementalLiteralProperty")
                     fields = {"property": session.term(rule.uri), "type": session.term(kind.id)}
                     session.quit(name, record.site, primary=record.id, **fields)
 
+    def has(self, record: Record, rule: PropertyRule) -> bool:
+        """Whether a supplemental property is written; another type's property of the same term is not it."""
+        key = record.given.get(rule.name)
+        if key is None:
+            return False
+        written = record.rule.properties.get(key) or self.supplemental(record, key)
+        return written is None or not written.supplemental or written.uri == rule.uri
+
     def supplemental(self, record: Record, key: str) -> PropertyRule | None:
-        """Gives the rule of a property that a supplemental type of the element adds."""
-        uri = record.context.dtmi(key) if record.offered else None
-        if uri is None:
-            return None
-        for kind in record.offered:
-            for ancestor in self.session.metamodel.lineage(kind):
-                rule = ancestor.properties.get(uri)
-                if rule is not None:
-                    return rule
+        """Gives the rule of a property that a supplemental type of the element adds.
+
+        Where two extensions have the same term, such as ``unit``, the type that the element has decides.
+        """
+        lineage = self.session.metamodel.lineage
+        for uri in record.context.meanings(key) if record.offered else ():
+            for kind in record.offered:
+                for ancestor in lineage(kind):
+                    rule = ancestor.properties.get(uri)
+                    if rule is not None:
+                        return rule
         return None
 
     def undefined(self, record: Record, key: str, raw: Json, spot: Spot) -> None:

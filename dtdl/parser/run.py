@@ -9,7 +9,7 @@ from typing import Any
 from dtdl.context import AllowUndefined, Context, ContextOptions
 from dtdl.diagnostic import Diagnostic, Severity
 from dtdl.elements import Model
-from dtdl.errors import ModelInvalid
+from dtdl.errors import LimitExceeded, ModelInvalid
 from dtdl.metamodel import metamodel
 from dtdl.parser.linking import link
 from dtdl.parser.making import model_of
@@ -82,15 +82,27 @@ class _Parse:
             if left:
                 self.unresolved(left)
                 return False
-        return False
+        raise LimitExceeded(
+            f"references lead through more than {_ROUNDS} rounds of documents",
+            action="Give the documents themselves, not only a resolver.",
+        )
 
     @staticmethod
-    def resolved(missing: Mapping[str, Any], given: Iterable[str] | Mapping[str, str]) -> Iterable[Document]:
+    def resolved(
+        missing: Mapping[str, Any], given: Iterable[str | Path] | Mapping[str, str] | Mapping[str, str | Path]
+    ) -> Iterable[Document]:
         names = tuple(missing)
         pairs = given.items() if isinstance(given, Mapping) else zip((*names, *[""] * 1000), given, strict=False)
         loader = Loader()
+        files: dict[Path, None] = {}
         for name, text in pairs:
-            yield loader.load(Document(text, name or "<resolved>"))
+            if isinstance(text, Path):
+                files[text] = None
+            else:
+                yield loader.load(Document(text, name or "<resolved>"))
+        for document in documents(files):
+            document.index = None
+            yield document
 
     def missing(self) -> dict[str, list[Reference]]:
         """Gives the DTMIs that are referred to and not known, with the references."""
@@ -159,7 +171,7 @@ def parse(
     Args:
         texts_or_paths: A ``str`` is a JSON text, a ``Path`` a file, a folder (every ``*.json`` below it) or a
             ``.jsonl`` of ``{"path", "text"}``; or several of these.
-        resolver: Gives the texts that define DTMIs which the documents only refer to.
+        resolver: Gives the texts, or the files, that define DTMIs which the documents only refer to.
         allow_undefined: Extensions that no table defines: ``always``, ``never``, or ``default``: as the version says.
         max_version: Highest DTDL version that is accepted.
         limits: DTMIs of the limit contexts that are accepted.

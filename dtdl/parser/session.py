@@ -245,6 +245,7 @@ class Session:
     references: list[Named] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     advice: list[Finding] = field(default_factory=list)
+    children: dict[tuple[str, str, str], dict[Json, list[Record]]] = field(default_factory=dict)
 
     def report(self, rule: str, site: Site | None = None, second: Site | None = None, /, **fields: str | None) -> None:
         """Notes a finding."""

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
+from pathlib import PurePosixPath
 from typing import Final
 
 from dtdl.diagnostic import Diagnostic, Severity
-from dtdl.metamodel import metamodel
+from dtdl.dtmi import Dtmi
+from dtdl.errors import DtmiInvalid
+from dtdl.metamodel import Language, metamodel
 from dtdl.parser.session import Finding, Session
+from dtdl.resolver import relative
 from dtdl.rules.words import OWN, WORDS
 
 PREFIX: Final = "dtmi:dtdl:parsingError:"
@@ -18,6 +22,8 @@ _APART: Final = 3
 _ALIKE: Final = 0.75
 _HINTS: Final = 50
 _INFO: Final = frozenset({"MT016"})
+_UNKNOWN: Final = frozenset({"badDtmiOrTerm", "propertyUndefinedTerm", "typeUndefinedTerm"})
+"""Rules about a term that no active context defines."""
 
 
 class Writer:
@@ -39,6 +45,8 @@ class Writer:
             {n.lstrip("_"): _short(_named(n, value, session)) for n, value in fields.items() if value is not None},
             hint=self.hint(finding),
         )
+        if finding.rule == "MT004":
+            shown["place"] = _place(fields["value"] or "")
         return Diagnostic(
             rule=finding.rule if own else PREFIX + finding.rule,
             severity=severity,
@@ -63,6 +71,8 @@ class Writer:
             return ""
         field, known = source
         text = finding.fields.get(field) or finding.fields.get("_written")
+        if finding.rule in _UNKNOWN and (context := _defining(text, finding.fields.get("restriction"))):
+            return f" {context} defines it, and '@context' does not name that."
         key = (finding.rule, text)
         if key not in self.hints:
             if len(self.hints) >= _HINTS:
@@ -83,6 +93,27 @@ class _Shown(dict[str, str]):
 
     def __missing__(self, key: str) -> str:
         return "…"
+
+
+def _place(dtmi: str) -> str:
+    """Gives where a repository of models holds a DTMI, in words; nothing for what is no DTMI."""
+    try:
+        return f", in a repository of models {PurePosixPath('dtmi', relative(Dtmi(dtmi)))}"
+    except DtmiInvalid:
+        return ""
+
+
+def _defining(text: str | None, version: str | None) -> str | None:
+    """Gives the extension that defines a term for a version of DTDL, in its newest version; the standard's first."""
+    found: str | None = None
+    for table in metamodel().tables():
+        kinds = [rule for rule in table.types.values() if not rule.abstract]
+        kinds = [rule for rule in kinds if rule.kind == "SemanticType"] or kinds
+        versions = {str(known) for rule in kinds for known in rule.versions}
+        same = found is None or table.id.partition(";")[0] == found.partition(";")[0]
+        if same and text in table.terms and version in versions and not isinstance(table, Language):
+            found = table.id
+    return found
 
 
 def _named(name: str, value: str, session: Session) -> str:

@@ -150,8 +150,8 @@ def once(session: Session, record: Record, rule: TypeRule) -> None:
             continue
         value = record.properties[prop.name]
         for above, name in record.parents or ():
-            for other in above.linked(name):
-                if other is not record and other.properties.get(prop.name) == value:
+            for other in children_with(session, above, name, prop.name).get(value, ()):
+                if other is not record:
                     session.report(
                         "nonUniquePropertyValue",
                         record.spot(prop.name),
@@ -163,9 +163,24 @@ def once(session: Session, record: Record, rule: TypeRule) -> None:
                     )
 
 
-def child_named(above: Record, prop: str, key: str, value: Json) -> Record | None:
+def children_with(session: Session, above: Record, prop: str, key: str) -> Mapping[Json, Sequence[Record]]:
+    """Gives the children of a property by the value of one of their properties, such as a name; found once."""
+    place = (above.id, prop, key)
+    found = session.children.get(place)
+    if found is None:
+        found = session.children[place] = {}
+        for item in above.linked(prop):
+            value = item.properties.get(key)
+            if isinstance(value, str | int | float):
+                found.setdefault(value, []).append(item)
+    return found
+
+
+def child_named(session: Session, above: Record, prop: str, key: str, value: Json) -> Record | None:
     """Gives the child of a property that has a value, such as a name."""
-    return next((item for item in above.linked(prop) if item.properties.get(key) == value), None)
+    if not isinstance(value, str | int | float):
+        return None
+    return next(iter(children_with(session, above, prop, key).get(value, ())), None)
 
 
 def value_of(session: Session, record: Record, uri: str) -> Json:
@@ -181,7 +196,7 @@ def sibling_value(session: Session, record: Record, constraint: Mapping[str, Jso
     prop = constraint["property"]
     for above, name in record.parents or ():
         key = value_of(session, record, constraint["siblingKeyref"])
-        sibling = child_named(above, name, constraint["siblingKey"], key)
+        sibling = child_named(session, above, name, constraint["siblingKey"], key)
         uri = value_of(session, record, wanted_of)
         if sibling is None or uri is None:
             continue
@@ -222,7 +237,7 @@ class _Sibling:
             return
         name = self.record.properties.get(self.keyref)
         for above, prop in tuple(self.record.parents or ()):
-            sibling = child_named(above, prop, self.constraint["key"], name)
+            sibling = child_named(self.session, above, prop, self.constraint["key"], name)
             if sibling is not None:
                 self.reference(above, prop, str(name))
                 self.type(sibling, str(name))

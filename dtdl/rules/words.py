@@ -254,7 +254,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = _WORDS | _families()
 
 OWN: Final[Mapping[str, tuple[str, str]]] = {
     "MT004": ("{value} is referred to in {property!r} of {primary}, but nothing defines it.{hint}",
-              "Add the document that defines it, or correct the DTMI."),
+              "Add the document that defines it{place}, or correct the DTMI."),
     "MT011": ("{property!r} is written as a DTMI.", "Write the term {value!r}."),
     "MT012": (_IT + " names a standard element by its DTMI {value}.", "Write the term {restriction!r}."),
     "MT013": ("'@type' of {primary} says {value} twice.", "Say it once."),

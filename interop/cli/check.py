@@ -38,6 +38,8 @@ class _Choice:
 @click.option("--strict", is_flag=True, help="Warnings count as findings; undefined extensions are refused.")
 @click.option("--select", multiple=True, metavar="RULE", help="Only rules that begin so; may be repeated.")
 @click.option("--ignore", multiple=True, metavar="RULE", help="No rules that begin so; may be repeated.")
+@click.option("--resolve", multiple=True, metavar="DIR", type=click.Path(path_type=Path),
+              help="Folder of definitions that those given only refer to; may be repeated.")  # fmt: skip
 @click.option("--baseline", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Findings that this file knows do not count.")  # fmt: skip
 @click.option("--update-baseline", is_flag=True, help="Write what is found now to the baseline.")
@@ -52,6 +54,7 @@ def command(  # noqa: PLR0913 - one for each option
     strict: bool,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
+    resolve: tuple[Path, ...],
     baseline: Path | None,
     update_baseline: bool,
     mend: bool,
@@ -73,9 +76,9 @@ def command(  # noqa: PLR0913 - one for each option
     data = tuple(path for path in paths if shapes and path.lower().endswith(GRAPHS))
     paths = tuple(path for path in paths if path not in data)
     chosen = _Choice(paths, strict, select, ignore)
-    checked = check(paths, strict=strict)
+    checked = check(paths, strict=strict, resolve=resolve)
     if mend and _mend(checked, chosen, show=diff):
-        checked = check(paths, strict=strict)
+        checked = check(paths, strict=strict, resolve=resolve)
     if shapes:
         _add_shapes(checked, shapes, data)
     return _report(checked, chosen, "" if diff else how, (baseline, update_baseline))
@@ -155,7 +158,8 @@ def _mend(checked: Checked, chosen: _Choice, *, show: bool) -> bool:
     def may(path: Path) -> bool:
         return path.resolve() in checked.named
 
-    fixed = fix(checked.sets, may=may, wanted=chosen.wants, strict=chosen.strict)
+    fixed = fix(checked.sets, may=may, wanted=chosen.wants, strict=chosen.strict,
+                resolver=checked.resolver)  # fmt: skip
     if show:
         click.echo(fixed.diff(), nl=False)
     else:

@@ -17,6 +17,7 @@ FORMATS = ("text", "concise", "json", "sarif", "github", "junit")
 @click.command()
 @click.argument("data", nargs=-1, required=True, metavar="DATA...")
 @click.option("--models", multiple=True, metavar="PATH", help="DTDL file or folder; may be repeated.")
+@click.option("--resolve", multiple=True, metavar="DIR", help="Folder of definitions that the models refer to.")
 @click.option("--model", metavar="DTMI", help="Model of twins that name none; needed with --patch.")
 @click.option("--patch", is_flag=True, help="The data are patches (RFC 6902) of twins.")
 @click.option("--schema", metavar="FILE", help="Check against this JSON Schema instead of models.")
@@ -51,11 +52,11 @@ def _found(data: tuple[str, ...], *, strict: bool, schema: str | None, **options
 
     models, model, patch = options["models"], options["model"], options["patch"]
     if schema is not None:
-        if models or model or patch:
-            raise click.UsageError("--schema stands alone: --models, --model and --patch are for models.")
+        if models or model or patch or options["resolve"]:
+            raise click.UsageError("--schema stands alone: --models, --resolve, --model and --patch are for models.")
         return validate_json(data, schema, time_limit_s=options["time_limit"])
     if not models:
         raise click.UsageError("Give --models with the DTDL of the data, or --schema with a JSON Schema.")
     if patch and not model:
         raise click.UsageError("--patch needs --model, since a patch does not say the model of its twin.")
-    return validate_data(data, models, model=model, patch=patch, strict=strict)
+    return validate_data(data, models, model=model, patch=patch, strict=strict, resolve=options["resolve"])

@@ -9,9 +9,11 @@ from typing import Final
 
 from dtdl.compiler.build import Types
 from dtdl.compiler.build import compile as compile_model
+from dtdl.context import AllowUndefined
 from dtdl.diagnostic import Diagnostic
 from dtdl.errors import InputUnreadable
 from dtdl.parser.run import parse
+from dtdl.resolver import below
 from interop.validate.patches import Patches
 from interop.validate.report import Full, Report
 from interop.validate.rows import Table
@@ -29,6 +31,7 @@ def validate_data(
     model: str | None = None,
     patch: bool = False,
     strict: bool = False,
+    resolve: Sequence[str | PathLike[str]] = (),
 ) -> list[Diagnostic]:
     """Checks twins, relationships or patches against DTDL definitions; all data is one set.
 
@@ -38,6 +41,7 @@ def validate_data(
         model: DTMI of the Interface of twins that name none; of all twins when ``patch``.
         patch: The data are patches (RFC 6902), not twins.
         strict: Refuse undefined extensions in the DTDL.
+        resolve: Folders that have the definitions which ``models`` only refer to.
 
     Returns:
         The findings, by file, line and column.
@@ -49,7 +53,9 @@ def validate_data(
         ModelNotFound: No definition has the Interface ``model``.
     """
     paths = [_usable(Path(given), tables=not patch) for given in data]
-    types = compile_model(parse([Path(given) for given in models], allow_undefined="never" if strict else "default"))
+    resolver = below(*map(Path, resolve)) if resolve else None
+    allow: AllowUndefined = "never" if strict else "default"
+    types = compile_model(parse([Path(given) for given in models], resolver=resolver, allow_undefined=allow))
     if model is not None:
         types.model.interface(model)
     report = Report()

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import dtdl
+from dtdl import source as source_module
 from dtdl.errors import LimitExceeded, ModelInvalid
 from dtdl.source import MAX_DEPTH
 
@@ -152,14 +153,113 @@ def mutations(text: str, source: random.Random) -> str:
     return text if quote < 0 or close < 0 else text[: quote + 1] + word + text[close:]
 
 
+def nodes(value: Any) -> list[Any]:
+    """Every object and array in a value."""
+    found = [value] if isinstance(value, dict | list) else []
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        found += nodes(item)
+    return found
+
+
+def restructured(text: str, source: random.Random) -> str:
+    """One random change of the value: a member dropped, doubled, renamed, moved, or turned into something else."""
+    value = json.loads(text)
+    every = nodes(value)
+    node = source.choice(every)
+    keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+    if not keys:
+        return text
+    key = source.choice(keys)
+    other = source.choice(
+        [None, True, -1, 1e300, "", [], {}, source.choice(WORDS), [node[key]], {"@id": node[key]}, source.choice(every)]
+    )
+    kind = source.randrange(4)
+    other = json.loads(json.dumps(other))
+    if kind == 0:
+        del node[key]
+    elif kind == 1:
+        node[key] = other
+    elif isinstance(node, list):
+        node.insert(key, other if kind == 2 else node[key])
+    else:
+        node[source.choice(WORDS)] = other if kind == 2 else node.pop(key)
+    return json.dumps(value)
+
+
+def rebitten(data: bytes, source: random.Random) -> bytes:
+    """A few bytes replaced by others, NUL, halves of UTF-8 sequences and a byte order mark among them."""
+    made = bytearray(data)
+    for _ in range(source.randrange(1, 4)):
+        start = source.randrange(len(made))
+        made[start : start + source.randrange(3)] = source.choice(
+            [b"\x00", b"\xff", b"\xc3", b"\xef\xbb\xbf", b"\xed\xa0\x80", bytes([source.randrange(256)])]
+        )
+    return bytes(made)
+
+
+MUTATIONS = 3_400 if os.environ.get("MEGATWIN_LONG") else 400
+"""For each ontology."""
+
+
 @pytest.mark.parametrize("name", ["rec", "energygrid", "smartcities"])
-def test_mutations_of_real_ontologies_give_findings_or_models(name: str) -> None:
+def test_mutations_of_real_ontologies_give_findings_or_models(name: str, tmp_path: Path) -> None:
     root = os.environ.get("MEGATWIN_CASES")
     if not root:
         pytest.skip("MEGATWIN_CASES is not set: the real ontologies are not here")
     rows = (Path(root) / "bench" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
     source = random.Random(name)
-    for _ in range(int(os.environ.get("MEGATWIN_MUTATIONS", "400"))):
-        text = mutations(json.loads(source.choice(rows))["text"], source)
+    file = tmp_path / "mutated.json"
+    for index in range(MUTATIONS):
+        text = json.loads(source.choice(rows))["text"]
+        mutated: str | Path = file
+        if index % 3 == 0:
+            mutated = mutations(text, source)
+        elif index % 3 == 1:
+            mutated = restructured(text, source)
+        else:
+            file.write_bytes(rebitten(text.encode(), source))
         with contextlib.suppress(ModelInvalid):
-            dtdl.parse(text)
+            dtdl.parse(mutated)
+
+
+HEAD = {"@context": "dtmi:dtdl:context;4", "@id": "dtmi:a:X;1", "@type": "Interface"}
+MANY = 2_000
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        (json.dumps(HEAD)[:-1] + ', "comment": "c"' * (MANY + 1) + "}", "duplicatePropertyName"),
+        (json.dumps(HEAD | {f"x{i}": 1 for i in range(MANY)}), "propertyUndefinedTerm"),
+        (json.dumps(HEAD | {"displayName": [{"@language": "en", "@value": "x"}] * (MANY + 1)}),
+         "langStringElementCodeNotUnique"),
+        (json.dumps(HEAD | {"@type": ["Interface", *(f"T{i}" for i in range(MANY))]}), "typeUndefinedTerm"),
+        (json.dumps(HEAD | {"@context": "dtmi:dtdl:context;2", "extends": [f"dtmi:a:M{i};1" for i in range(MANY)]}),
+         "MT004"),
+    ],
+    ids=["keys", "properties", "texts", "types", "references"],
+)  # fmt: skip
+def test_every_one_of_many_mistakes_is_found_and_its_place_is_looked_up_once(
+    text: str, rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flattened = 0
+    flat = source_module._flat
+
+    def counting(span: Any) -> Any:
+        nonlocal flattened
+        flattened += 1
+        return flat(span)
+
+    monkeypatch.setattr(source_module, "_flat", counting)
+    found = dtdl.check(text)
+    assert [item.rule.rsplit(":", 1)[-1] for item in found] == [rule] * MANY
+    assert len({(item.location.line, item.location.column) for item in found if item.location}) > MANY - 2 or rule == (
+        "typeUndefinedTerm"
+    )
+    assert flattened <= 2 * MANY
+
+
+@pytest.mark.parametrize("digits", ["1e999999", "9" * 5_000, "-" + "9" * 400, "1." + "5" * 5_000, "NaN", "-Infinity"])
+def test_numbers_without_measure_are_findings(digits: str) -> None:
+    text = json.dumps(HEAD | {"contents": [{"@type": "Relationship", "name": "r", "maxMultiplicity": 0}]})
+    assert dtdl.check(text.replace(" 0", f" {digits}"))
