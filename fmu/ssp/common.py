@@ -233,7 +233,9 @@ class BooleanMappingTransformation(Node):
     """A value for each boolean (SSP 2.0, 4.4.3.2)."""
 
     TAG: ClassVar[str] = "BooleanMappingTransformation"
-    entries: tuple[BooleanMapEntry, ...] = field(metadata=children(lambda: {"MapEntry": BooleanMapEntry}, required=True))
+    entries: tuple[BooleanMapEntry, ...] = field(
+        metadata=children(lambda: {"MapEntry": BooleanMapEntry}, required=True)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +243,9 @@ class IntegerMappingTransformation(Node):
     """A value for each integer (SSP 2.0, 4.4.3.3)."""
 
     TAG: ClassVar[str] = "IntegerMappingTransformation"
-    entries: tuple[IntegerMapEntry, ...] = field(metadata=children(lambda: {"MapEntry": IntegerMapEntry}, required=True))
+    entries: tuple[IntegerMapEntry, ...] = field(
+        metadata=children(lambda: {"MapEntry": IntegerMapEntry}, required=True)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,7 +94,9 @@ class Connector(Named):
     kind: str = field(metadata=attribute(one_of(*KINDS), required=True))
     type: Type | None = field(default=None, metadata=TYPE)
     dimensions: tuple[Dimension, ...] = field(default=(), metadata=DIMENSIONS)
-    clocks: tuple[ClockReference, ...] = field(default=(), metadata=children(lambda: {"Clock": ClockReference}, since=2))
+    clocks: tuple[ClockReference, ...] = field(
+        default=(), metadata=children(lambda: {"Clock": ClockReference}, since=2)
+    )
     geometry: ConnectorGeometry | None = field(
         default=None, metadata=child(lambda: {"ConnectorGeometry": ConnectorGeometry})
     )
@@ -124,9 +126,7 @@ class ParameterValues(Node):
 
     NAMESPACE: ClassVar[str] = SSD
     TAG: ClassVar[str] = "ParameterValues"
-    parameter_set: ParameterSet | None = field(
-        default=None, metadata=child(lambda: {"ParameterSet": ParameterSet})
-    )
+    parameter_set: ParameterSet | None = field(default=None, metadata=child(lambda: {"ParameterSet": ParameterSet}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,9 +185,7 @@ class ModelElement(Named):
     connectors: tuple[Connector, ...] = field(
         default=(), metadata=children(lambda: {"Connector": Connector}, wrapper="Connectors")
     )
-    geometry: ElementGeometry | None = field(
-        default=None, metadata=child(lambda: {"ElementGeometry": ElementGeometry})
-    )
+    geometry: ElementGeometry | None = field(default=None, metadata=child(lambda: {"ElementGeometry": ElementGeometry}))
     parameter_bindings: tuple[ParameterBinding, ...] = field(
         default=(), metadata=children(lambda: {"ParameterBinding": ParameterBinding}, wrapper="ParameterBindings")
     )

@@ -247,7 +247,10 @@ class _Opening:
             return
         if name in chain or len(chain) + self._depth > MAX_NESTED:
             self._findings.error(
-                "MT262", at, f"{component.name} holds itself, or more than {MAX_NESTED} levels.", "Remove the component."
+                "MT262",
+                at,
+                f"{component.name} holds itself, or more than {MAX_NESTED} levels.",
+                "Remove the component.",
             )
         elif kind == DEFINITION:
             if name not in self._documents:

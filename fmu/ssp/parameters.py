@@ -118,9 +118,7 @@ class Value(Node):
     unit: str | None = field(default=None, metadata=attribute(TEXT))
     name: str | None = field(default=None, metadata=attribute(TEXT))
     mime_type: str | None = field(default=None, metadata=attribute(TEXT, name="mime-type"))
-    elements: tuple[ElementValue, ...] = field(
-        default=(), metadata=children(lambda: {"Value": ElementValue}, since=2)
-    )
+    elements: tuple[ElementValue, ...] = field(default=(), metadata=children(lambda: {"Value": ElementValue}, since=2))
 
     @property
     def data(self) -> Scalar | tuple[Scalar, ...] | None:
@@ -220,9 +218,7 @@ class ParameterMapping(TopLevel):
 
     NAMESPACE: ClassVar[str] = SSM
     TAG: ClassVar[str] = "ParameterMapping"
-    entries: tuple[MappingEntry, ...] = field(
-        default=(), metadata=children(lambda: {"MappingEntry": MappingEntry})
-    )
+    entries: tuple[MappingEntry, ...] = field(default=(), metadata=children(lambda: {"MappingEntry": MappingEntry}))
     meta_data: tuple[MetaData, ...] = field(default=(), metadata=META_DATA)
     signatures: tuple[Signature, ...] = field(default=(), metadata=SIGNATURES)
     annotations: tuple[Annotation, ...] = field(default=(), metadata=ANNOTATIONS)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from dtdl.diagnostic import Diagnostic, Location, Severity
 from dtdl.errors import DescriptionInvalid
@@ -105,10 +103,19 @@ def _root(xml: Xml, kind: type[Root], findings: Findings) -> Root | None:
     return node
 
 
-@cache
-def _places(kind: type[Node]) -> Mapping[tuple[str, str], tuple[int, str, Children, type[Node] | None]]:
-    """Children of a class by namespace and name: their order, field, and class; None for a wrapper."""
-    places: dict[tuple[str, str], tuple[int, str, Children, type[Node] | None]] = {}
+_Places: TypeAlias = dict[tuple[str, str], tuple[int, str, Children, type[Node] | None]]
+"""Children of a class by namespace and name: their order, field, and class; None for a wrapper."""
+_PLACES: Final[dict[type[Node], _Places]] = {}
+
+
+def _places(kind: type[Node]) -> _Places:
+    if kind not in _PLACES:
+        _PLACES[kind] = _places_of(kind)
+    return _PLACES[kind]
+
+
+def _places_of(kind: type[Node]) -> _Places:
+    places: _Places = {}
     for order, (name, spec) in enumerate(shape_of(kind).children):
         if spec.wrapper:
             places[kind.NAMESPACE, spec.wrapper] = (order, name, spec, None)
@@ -216,7 +223,7 @@ def _children(kind: type[Node], xml: Xml, written: Written, values: dict[str, An
     values.update((name, tuple(nodes)) for name, nodes in lists.items())
 
 
-def _wrapper(  # noqa: PLR0913 - all that one step of reading knows
+def _wrapper(
     xml: Xml, name: str, spec: Children, outside: tuple[Written, str], values: dict[str, Any], findings: Findings
 ) -> None:
     owner, before = outside

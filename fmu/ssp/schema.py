@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from functools import cache
 from typing import Any, ClassVar, Final
 
 from fmu.ssp.verbatim import Xml
@@ -26,8 +25,8 @@ _KEY: Final = "ssp"
 class Written:
     """How an element was written, beyond what it says: used when it is written again, and for messages.
 
-    The values that count are the node's fields. An attribute's text is used only while it still means the field's value,
-    such as ``1.0`` for 1.
+    The values that count are the node's fields. An attribute's text, such as ``1.0`` for 1, is used only while
+    it still means the field's value.
 
     Attributes:
         file: Where it was read.
@@ -167,9 +166,17 @@ class Shape:
     tag: str = ""
 
 
-@cache
+_SHAPES: Final[dict[type[Node], Shape]] = {}
+
+
 def shape_of(kind: type[Node]) -> Shape:
     """Gives the shape of a class of nodes; attributes by their name in XML."""
+    if kind not in _SHAPES:
+        _SHAPES[kind] = _shape(kind)
+    return _SHAPES[kind]
+
+
+def _shape(kind: type[Node]) -> Shape:
     attributes: dict[str, tuple[str, Attribute]] = {}
     inside: list[tuple[str, Children]] = []
     content = tag = ""

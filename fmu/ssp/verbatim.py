@@ -1,4 +1,4 @@
-"""XML as it was written: prefixes, namespace declarations, white space and comments are kept and can be written again."""
+"""XML as it was written: prefixes, namespace declarations, white space and comments are kept."""
 
 from __future__ import annotations
 
