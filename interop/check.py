@@ -1,4 +1,4 @@
-"""The one check of every kind of file: DTDL, megatwin.yaml, FMUs; what belongs together is checked together."""
+"""The one check of every kind of file: DTDL, megatwin.yaml, FMUs, SSP; what belongs together is checked together."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from dtdl.parser import check as check_dtdl
 from dtdl.source import is_expansion
 from fmu import opinion
 from fmu.description import read_description
+from fmu.ssp.check import check as check_ssp
 from interop.config.findings import Findings
 from interop.config.resolve import read_project
 from interop.config.schema import FILE_NAME
 
-Kind: TypeAlias = Literal["dtdl", "configuration", "fmu"]
+Kind: TypeAlias = Literal["dtdl", "configuration", "fmu", "ssp"]
 
 _SUFFIXES: Final[dict[str, Kind]] = {
     ".json": "dtdl",
@@ -28,6 +29,11 @@ _SUFFIXES: Final[dict[str, Kind]] = {
     ".yaml": "configuration",
     ".yml": "configuration",
     ".fmu": "fmu",
+    ".ssp": "ssp",
+    ".ssd": "ssp",
+    ".ssv": "ssp",
+    ".ssm": "ssp",
+    ".ssb": "ssp",
 }
 _SKIPPED_FOLDERS: Final = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
 _CONFIGURATION: Final = re.compile(rb"^\xef?\xbb?\xbf?[\"']?megatwin[\"']?\s*:", re.MULTILINE)
@@ -69,7 +75,7 @@ def check(paths: Sequence[str | os.PathLike[str]], *, strict: bool = False, seco
             folder holds nothing to check.
     """
     checked = Checked()
-    chosen: dict[Kind, dict[Path, Path]] = {"dtdl": {}, "configuration": {}, "fmu": {}}
+    chosen: dict[Kind, dict[Path, Path]] = {"dtdl": {}, "configuration": {}, "fmu": {}, "ssp": {}}
     for given in paths:
         path = Path(given)
         for file, kind in _in_folder(path, checked) if path.is_dir() else [(path, _kind_of(path))]:
@@ -85,6 +91,9 @@ def check(paths: Sequence[str | os.PathLike[str]], *, strict: bool = False, seco
     for file in chosen["fmu"].values():
         checked.files.append(str(file))
         findings.extend(_check_fmu(file, second_opinion=second_opinion))
+    checked.files += map(str, chosen["ssp"].values())
+    # a file of parameters is read alone, and again by the structure that names it: what is found is said once
+    findings.extend(dict.fromkeys(found for file in chosen["ssp"].values() for found in check_ssp(file)))
     checked.diagnostics = findings.ordered()
     return checked
 
@@ -123,13 +132,13 @@ def _in_folder(folder: Path, checked: Checked) -> Iterable[tuple[Path, Kind]]:
                 checked.skipped.append(str(path))
     if not found:
         raise InputUnreadable(
-            f"the folder {folder} holds no DTDL, no {FILE_NAME} and no FMU", action="Name another folder."
+            f"the folder {folder} holds no DTDL, no {FILE_NAME}, no FMU and no SSP", action="Name another folder."
         )
 
 
 def _is_of_kind(path: Path, kind: Kind) -> bool:
     """Whether a file in a folder is what its suffix may mean; one that cannot be read at all counts, to be reported."""
-    if kind == "fmu" or path.name == FILE_NAME:
+    if kind in ("fmu", "ssp") or path.name == FILE_NAME:
         return True
     try:
         with path.open("rb") as stream:

@@ -11,6 +11,7 @@ from dtdl.diagnostic import Severity
 from dtdl.rules.words import OWN, WORDS
 from interop.changes import CHANGE_RULES
 from interop.config.rules import RULES, Rule
+from interop.ssp_rules import SSP_RULES
 from interop.validate.rules import RULES as DATA
 
 PREFIX: Final = "dtmi:dtdl:parsingError:"
@@ -112,6 +113,7 @@ def find_tables() -> Mapping[str, Sequence[Rule]]:
         "advice on definitions": tuple(_advice()),
         "configurations": tuple(RULES.values()),
         "FMUs": _FMU,
+        "system structures": SSP_RULES,
         "values": tuple(Rule(identity, *words) for identity, words in VALUES.items()),
         "data": tuple(DATA.values()),
         "OPC UA": _OPCUA,
