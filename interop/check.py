@@ -16,7 +16,7 @@ from dtdl.parser import check as check_dtdl
 from dtdl.source import is_expansion
 from fmu import opinion
 from fmu.description import read_description
-from fmu.ssp.check import check as check_ssp
+from fmu.ssp.validation import check as check_ssp
 from interop.config.findings import Findings
 from interop.config.resolve import read_project
 from interop.config.schema import FILE_NAME

@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fmu.ssp.check import check
     from fmu.ssp.compose import from_system
     from fmu.ssp.description import SystemStructureDescription
     from fmu.ssp.edit import change
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from fmu.ssp.package import Ssp, open_ssp
     from fmu.ssp.parameters import Parameter, ParameterMapping, ParameterSet, SignalDictionary
     from fmu.ssp.reader import read_document
+    from fmu.ssp.validation import check
     from fmu.ssp.writer import write_document
 
 __all__ = [
@@ -46,7 +46,7 @@ _HOMES = {
     "SystemStructureDescription": "fmu.ssp.description",
     "bindings_of": "fmu.ssp.own",
     "change": "fmu.ssp.edit",
-    "check": "fmu.ssp.check",
+    "check": "fmu.ssp.validation",
     "from_system": "fmu.ssp.compose",
     "open_ssp": "fmu.ssp.package",
     "read_document": "fmu.ssp.reader",

@@ -107,7 +107,14 @@ class Starts:
 
     def _mapped(self, known: Mapping[str, Start], mapping: ParameterMapping) -> Iterator[tuple[str, Start]]:
         targets: dict[str, MappingEntry] = {}
+        empty = [entry for entry in mapping.entries if not entry.source]
+        if empty:
+            self.findings.warn(
+                "MT256", empty[0].written, f"{len(empty)} entries have an empty source, this one first.", "Remove them."
+            )
         for entry in mapping.entries:
+            if not entry.source:
+                continue
             start = known.get(entry.source)
             if start is None:
                 self.findings.warn(

@@ -124,10 +124,9 @@ class _Writer:
             if space.isspace():
                 latest = space
         end = written.end if written else None
-        had = end is not None and (written is not None and written.line > 0)
-        if inside and (not had or end == ""):
-            # an element that was empty gets its first child on a line of its own
-            end = end if had and inside[0][1] == "" else "\n" + _INDENT * depth
+        in_one_line = end == "" and bool(inside) and inside[0][1] == ""
+        if inside and not end and not in_one_line:
+            end = "\n" + _INDENT * depth
         if end:
             xml.content.append(Raw(end))
 

@@ -140,6 +140,8 @@ def _check_type(node: Type | Value, units: set[str], enumerations: set[str], fin
     if findings.major == 1 and node.kind not in TYPES_OF_1:
         findings.warn("MT265", at, f"type {node.kind} is of SSP 2.0, and the file says 1.0.", 'Write version="2.0".')
     if node.unit is not None and node.unit not in units:
+        # once a file is enough
+        units.add(node.unit)
         findings.warn("MT249", at, f"unit {node.unit!r} is not defined in this file.", "Define it under Units.")
     if isinstance(node, Type):
         if node.kind == "Enumeration" and node.name is None:
@@ -151,6 +153,7 @@ def _check_type(node: Type | Value, units: set[str], enumerations: set[str], fin
     elif node.data is None:
         findings.error("MT244", at, f"{node.kind} has no value.", "Add value.")
     if node.kind == "Enumeration" and node.name is not None and node.name not in enumerations:
+        enumerations.add(node.name)
         findings.warn(
             "MT249", at, f"enumeration {node.name!r} is not defined in this file.", "Define it under Enumerations."
         )
