@@ -137,11 +137,9 @@ def read_node(kind: type[Node], xml: Xml, findings: Findings) -> Any:
     else:
         _children(kind, xml, written, values, findings)
     for name, spec in shape.children:
-        found = values.get(name) or spec.wrapper in written.wrappers
-        if spec.required and not found:
-            what = spec.wrapper or " or ".join(spec.classes())
-            if len(spec.classes()) > 1 and not spec.wrapper:
-                what = "a value with its type"
+        if spec.required and not values.get(name) and spec.wrapper not in written.wrappers:
+            one = len(spec.classes()) == 1
+            what = spec.wrapper or (next(iter(spec.classes())) if one else "a value with its type")
             findings.error("MT244", xml, f"{xml.name} has no {what}.")
             values.setdefault(name, () if spec.many else None)
     return kind(written=written, **values)

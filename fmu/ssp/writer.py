@@ -94,7 +94,9 @@ class _Writer:
     ) -> Iterator[tuple[Xml, str | None]]:
         value = getattr(node, name)
         nodes: tuple[Node, ...] = value if spec.many else (value,) if value is not None else ()
-        tags = {inner: tag for tag, inner in spec.classes().items()}
+        if not nodes and not spec.wrapper:
+            return
+        tags = {inner: tag for tag, inner in spec.classes().items()} if nodes else {}
         if not spec.wrapper:
             for each in nodes:
                 yield self.node(each, _tag(each, tags), scope, depth), each.written.before if each.written else None
