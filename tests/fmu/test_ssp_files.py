@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +12,15 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+import fmu.ssp
 from dtdl.errors import ArchiveUnsafe, DescriptionInvalid, FmuError, InputUnreadable
 from fmu.ssp import change, check, open_ssp, read_document, write_document
 from fmu.ssp.common import TopLevel, Type
 from fmu.ssp.description import Component, Connection, Connector, System, SystemStructureDescription
 from fmu.ssp.parameters import Parameter, ParameterMapping, ParameterSet, SignalDictionary
 from fmu.ssp.schema import Node, Written
+from interop.rules import find_rules
+from interop.ssp_rules import SSP_RULES
 from tests.fmu import ssp_files as make
 
 KINDS: dict[str, type[TopLevel]] = {
@@ -306,3 +310,17 @@ def test_names_survive_all_characters(tmp_path: Path) -> None:
     again, _ = read_document(write_document(document), "x", SystemStructureDescription)
     assert again == document
     assert isinstance(again.system.written, Written)
+
+
+def test_the_public_names_are_there_and_cost_nothing_before_use() -> None:
+    assert sorted(fmu.ssp.__all__) == dir(fmu.ssp)
+    assert all(getattr(fmu.ssp, name) is not None for name in fmu.ssp.__all__)
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = fmu.ssp.no_such_name
+
+
+def test_every_rule_that_is_found_is_explained() -> None:
+    texts = [path.read_text("utf-8") for path in (Path(fmu.ssp.__file__).parent).glob("*.py")]
+    named = {rule for text in texts for rule in re.findall(r'"(MT\d{3})"', text)}
+    assert named == {rule.id for rule in SSP_RULES}
+    assert named <= set(find_rules())
