@@ -42,6 +42,8 @@ from fmu.ssp.package import Ssp
 from fmu.ssp.parameters import ElementValue, Parameter, ParameterSet, Value
 from fmu.ssp.schema import write_double
 from fmu.ssp.store import SSD_NAME, FileStore
+from fmu.ssp.units import then
+from fmu.system import Connection as Coupled
 from fmu.system import Connector as Border
 from fmu.system import Linear, Lookup, Part, Port, System
 
@@ -51,22 +53,24 @@ _IMPLEMENTATIONS: Final = {"co-simulation": "CoSimulation", "model-exchange": "M
 _POWERS: Final = {"A": "ampere", "K": "kelvin"}
 
 
-def from_system(system: System, *, bindings: Mapping[str, str] | None = None) -> Ssp:
+def from_system(system: System, *, bindings: Mapping[str, str] | None = None, units: Iterable[Unit] = ()) -> Ssp:
     """Gives the system structure of a coupling graph; its FMUs become resources when it is saved.
 
     Args:
         system: It.
         bindings: Name of an input or output → the twin's point, as text; kept in annotations.
+        units: Definitions of units of inputs and outputs that neither their FMU nor SI has.
 
     Raises:
         InputUnreadable, ArchiveUnsafe, DescriptionInvalid: An FMU cannot be read.
         FmuError: A variable that is not there, a unit or a transformation that SSP has no form for.
     """
-    return _Composing(system, bindings or {}).ssp()
+    return _Composing(system, bindings or {}, {unit.name: unit for unit in units}).ssp()
 
 
 class _Composing:
-    def __init__(self, system: System, bindings: Mapping[str, str]) -> None:
+    def __init__(self, system: System, bindings: Mapping[str, str], given: Mapping[str, Unit]) -> None:
+        self._given = given
         self._system = system
         self._bindings = bindings
         self._files: dict[Path, str] = {}
@@ -177,19 +181,37 @@ class _Composing:
     def _define(self, name: str, port: Port) -> None:
         if name in self._units:
             return
+        if name in self._given:
+            self._units[name] = self._given[name]
+            return
         own = self._about[port.part].units.get(name)
         if own is not None and own.defined:
             factor, offset, powers = own.factor, own.offset, own.exponents
         else:
             known = parse_si(name)
             if known is None:
-                raise FmuError(f"{name!r} is no unit that is known", action="Write it with SI symbols, such as kJ/K.")
+                raise FmuError(f"{name!r} is no unit that is known", action="Give its definition in units.")
             factor, offset, powers = float(known.factor), float(known.offset), known.powers
         base: dict[str, Any] = {_POWERS.get(each, each): power for each, power in powers.items()}
         self._units[name] = Unit(name=name, base_unit=BaseUnit(factor=factor, offset=offset, **base))
 
     def _connections(self) -> Iterator[Connection]:
+        # the first of several variables that an input feeds is the one that the graph names
+        for border in self._system.inputs:
+            yield Connection(
+                start_connector=border.name,
+                end_element=border.port.part,
+                end_connector=border.port.variable,
+                suppress_unit_conversion=True if border.transformation else None,
+                transformation=_transformation(border.transformation),
+            )
         for each in self._system.connections:
+            first = next((found for found in self._system.inputs if found.port == each.source), None)
+            if first is not None:
+                yield self._beside(first, each)
+                continue
+            if self._variable(each.source).causality == "input":
+                raise FmuError(f"SSP has no connection from an input, {each.source}", action="Connect what feeds it.")
             yield Connection(
                 start_element=each.source.part,
                 start_connector=each.source.variable,
@@ -199,14 +221,6 @@ class _Composing:
                 suppress_unit_conversion=True if each.transformation or not each.convert_units else None,
                 transformation=_transformation(each.transformation),
             )
-        for border in self._system.inputs:
-            yield Connection(
-                start_connector=border.name,
-                end_element=border.port.part,
-                end_connector=border.port.variable,
-                suppress_unit_conversion=True if border.transformation else None,
-                transformation=_transformation(border.transformation),
-            )
         for border in self._system.outputs:
             yield Connection(
                 start_element=border.port.part,
@@ -215,6 +229,23 @@ class _Composing:
                 suppress_unit_conversion=True if border.transformation else None,
                 transformation=_transformation(border.transformation),
             )
+
+    def _beside(self, border: Border, each: Coupled) -> Connection:
+        """An input of the system that feeds several variables: in the graph they take it from the first one."""
+        plain = each.transformation is None and each.convert_units
+        if border.unit and border.transformation is None and not plain:
+            raise FmuError(
+                f"input {border.name} is converted to two variables in different ways",
+                action="Write the conversion of its unit as a transformation.",
+            )
+        step = then(border.transformation, each.transformation)
+        return Connection(
+            start_connector=border.name,
+            end_element=each.target.part,
+            end_connector=each.target.variable,
+            suppress_unit_conversion=True if border.transformation or not plain else None,
+            transformation=_transformation(step),
+        )
 
 
 def _version(connectors: Iterable[Connector], components: Iterable[Component]) -> str:

@@ -105,8 +105,15 @@ class _Flattening:
         )
 
     def _parts(self) -> Iterator[Part]:
+        seen: set[str] = set()
         for place in self._root.all():
             if place.fmu is not None and isinstance(place.element, Component):
+                if place.path in seen:
+                    self._findings.error(
+                        "MT248", place.element.written, f"two FMUs have the name {place.path!r}.", "Rename an element."
+                    )
+                    continue
+                seen.add(place.path)
                 yield Part(
                     name=place.path,
                     fmu=place.fmu,

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from dtdl.diagnostic import Diagnostic
-from dtdl.errors import ArchiveUnsafe, DescriptionInvalid, InputUnreadable
+from dtdl.errors import ArchiveUnsafe, DescriptionInvalid, FmuError, InputUnreadable
 from fmu import archive
 from fmu.ssp.common import TopLevel
+from fmu.ssp.consistency import check_document
 from fmu.ssp.description import (
     DEFINITION,
     FMU,
     PACKAGE,
     Component,
+    Element,
     MappingBinding,
     ParameterBinding,
     SystemStructureDescription,
@@ -77,7 +79,17 @@ class Ssp:
         return found
 
     def with_document(self, name: str, document: TopLevel) -> Ssp:
-        """The same with another document; nothing is written yet."""
+        """The same with another document; nothing is written yet.
+
+        Args:
+            name: Of its file.
+            document: What it becomes.
+
+        Raises:
+            FmuError: The file is inside an FMU, which is not changed.
+        """
+        if INSIDE in name:
+            raise FmuError(f"{name} is inside an FMU, which is not changed", action="Give it a file of its own.")
         return replace(self, documents={**self.documents, name: document})
 
     def save(self, target: Path) -> None:
@@ -86,7 +98,8 @@ class Ssp:
         Args:
             target: The new file; one that is there is replaced when all is written.
         """
-        names = [*self.store.names(), *self.documents]
+        own = (name for name in self.documents if INSIDE not in name)
+        names = [*self.store.names(), *own, *self._sources()]
         part = target.with_name(f".{target.name}.part")
         try:
             with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as packed:
@@ -105,6 +118,25 @@ class Ssp:
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
+
+    def _sources(self) -> Iterator[str]:
+        """Files of components, wherever in the folder they are."""
+        for base, document in self.documents.items():
+            if isinstance(document, SystemStructureDescription):
+                for system in document.system.systems():
+                    for element in system.elements:
+                        name = _source_name(element, base)
+                        if name is not None and self.store.path(name) is not None:
+                            yield name
+
+
+def _source_name(element: Element, base: str) -> str | None:
+    if not isinstance(element, Component) or element.source is None:
+        return None
+    try:
+        return resolve(element.source, base)[0]
+    except SourceRefused:
+        return None
 
 
 @contextmanager
@@ -188,6 +220,7 @@ class _Opening:
             self._failed.add(name)
             return None
         self._findings.found += warnings
+        check_document(document, self._findings)
         self._documents[name] = document
         return document
 

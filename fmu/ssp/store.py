@@ -16,6 +16,10 @@ INSIDE: Final = "!/"
 """Between the name of an FMU and that of a file in it."""
 
 
+_FOLDERS: Final = ("resources", "extra", "documentation")
+_SUFFIXES: Final = frozenset({".ssd", ".ssv", ".ssm", ".ssb", ".ssp", ".fmu"})
+
+
 class SourceRefused(ValueError):
     """A URI that leads away from the files of the system structure."""
 
@@ -57,12 +61,12 @@ class ArchiveStore:
     def __init__(self, path: Path, folder: Path, label: str = "") -> None:
         self._path = path
         self._folder = folder
-        self._names = archive.names(path)
+        self._names = dict.fromkeys(archive.names(path))
         self.label = label or str(path)
 
     def names(self) -> list[str]:
         """Every file, in the order of the archive."""
-        return self._names
+        return list(self._names)
 
     def read(self, name: str) -> bytes | None:
         """One file whole."""
@@ -87,9 +91,10 @@ class FolderStore:
         self.label = "" if folder == Path() else str(folder)
 
     def names(self) -> list[str]:
-        """Every file, sorted; hidden ones are left out."""
-        found = (path.relative_to(self._folder).as_posix() for path in self._folder.rglob("*") if path.is_file())
-        return sorted(name for name in found if not any(part.startswith(".") for part in name.split("/")))
+        """The files that SSP has a place for (SSP 2.0, 3), sorted: what else lies in a folder is not packed."""
+        paths = [path for path in self._folder.iterdir() if path.suffix.lower() in _SUFFIXES]
+        paths += [path for folder in _FOLDERS for path in (self._folder / folder).rglob("*")]
+        return sorted(path.relative_to(self._folder).as_posix() for path in paths if path.is_file())
 
     def read(self, name: str) -> bytes | None:
         """One file whole."""

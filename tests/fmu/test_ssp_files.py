@@ -324,3 +324,43 @@ def test_every_rule_that_is_found_is_explained() -> None:
     named = {rule for text in texts for rule in re.findall(r'"(MT\d{3})"', text)}
     assert named == {rule.id for rule in SSP_RULES}
     assert named <= set(find_rules())
+
+
+def test_a_document_with_other_prefixes_is_the_same() -> None:
+    before = OF_2.read_text("utf-8")
+    text = before.replace("ssd:", "").replace("xmlns:ssd=", "xmlns=").replace("ssv:", "v:").replace(":ssv=", ":v=")
+    document, warnings = read_document(text.encode(), "x", SystemStructureDescription)
+    assert not warnings
+    assert document == read(OF_2)
+    assert canonical(write_document(document)) == canonical(text.encode())
+    assert text != before
+    wide = text.replace(' encoding="UTF-8"', "").encode("utf-16")
+    assert canonical(write_document(read_document(wide, "x", SystemStructureDescription)[0])) == canonical(wide)
+
+
+def test_only_what_belongs_to_a_structure_is_packed(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    for name in ("resources/a.fmu", "extra/org.example/b.txt", "other/c.fmu", "private.txt", "private/d.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    inside = make.elements(make.gain("c", source="other/c.fmu"))
+    (folder / "SystemStructure.ssd").write_text(make.ssd(inside))
+    with open_ssp(folder) as ssp:
+        ssp.save(tmp_path / "x.ssp")
+    with zipfile.ZipFile(tmp_path / "x.ssp") as packed:
+        assert packed.namelist() == ["SystemStructure.ssd", "extra/org.example/b.txt", "other/c.fmu", "resources/a.fmu"]
+
+
+def test_a_file_inside_an_fmu_is_not_written_and_not_changed(tmp_path: Path) -> None:
+    fmu = make.pack(tmp_path / "a.fmu", {"resources/own.ssv": make.values("k Real 4")})
+    binding = '<ssd:ParameterBinding source="resources/own.ssv" sourceBase="component"/>'
+    inside = make.elements(make.gain("a", source="resources/a.fmu", more=make.bindings(binding)))
+    path = make.pack(tmp_path / "x.ssp", {"SystemStructure.ssd": make.ssd(inside), "resources/a.fmu": fmu})
+    with open_ssp(path) as ssp:
+        ssp.save(tmp_path / "y.ssp")
+        (name,) = [name for name in ssp.documents if name != "SystemStructure.ssd"]
+        with pytest.raises(FmuError, match="inside an FMU"):
+            ssp.with_document(name, ssp.documents[name])
+    with zipfile.ZipFile(tmp_path / "y.ssp") as packed:
+        assert packed.namelist() == ["SystemStructure.ssd", "resources/a.fmu"]
+        assert packed.read("resources/a.fmu") == fmu.read_bytes()

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from dtdl.errors import DescriptionInvalid
+from dtdl.errors import DescriptionInvalid, FmuError
 from fmu.description import Experiment
 from fmu.recorder import simulate_system
 from fmu.ssp import bindings_of, from_system, open_ssp, to_system
+from fmu.ssp.common import BaseUnit, Unit
 from fmu.ssp.flatten import flatten
 from fmu.system import Connection, Connector, Linear, Lookup, Part, Port, System
 from tests.fmu import ssp_files as make
@@ -531,3 +532,90 @@ def test_a_built_system_comes_back_the_same(fmus: Path, tmp_path: Path) -> None:
         again = from_system(found.system, bindings=dict(bindings_of(opened.description)))
         again.save(tmp_path / "again.ssp")
     assert (tmp_path / "again.ssp").read_bytes() == (tmp_path / "built.ssp").read_bytes()
+
+
+def test_an_input_that_feeds_several_fmus_stays_one_input(flat: Build, fmus: Path, tmp_path: Path) -> None:
+    system = flat(
+        make.connectors("wanted input Real rpm", "raw input Real")
+        + make.elements(
+            make.gain("a", "u input Real"), make.gain("b", "u input Real", "bare input Real"), make.gain("c")
+        )
+        + make.connections(
+            "/wanted a/u", "/wanted b/u|<ssc:LinearTransformation factor='2' offset='1'/>", "/raw b/bare", "/raw c/u"
+        ),
+        top=make.units(),
+    )
+    system = dataclasses.replace(
+        system, parts=tuple(dataclasses.replace(part, fmu=fmus / "Gain.fmu") for part in system.parts)
+    )
+    rpm = Unit(name="rpm", base_unit=BaseUnit(s=-1, rad=1, factor=RPM))
+    from_system(system, units=[rpm]).save(tmp_path / "again.ssp")
+    with open_ssp(tmp_path / "again.ssp") as ssp:
+        written = [
+            (each.start_element, each.start_connector, each.end_element) for each in ssp.description.system.connections
+        ]
+        assert sorted(written) == sorted(
+            [(None, "wanted", "a"), (None, "wanted", "b"), (None, "raw", "b"), (None, "raw", "c")]
+        )
+        again = to_system(ssp)
+    for first, second in zip(system.inputs, again.inputs, strict=True):
+        assert (first.name, first.port) == (second.name, second.port)
+        assert second.transformation == first.transformation
+    (one,) = [each for each in again.connections if each.target == Port("b", "u")]
+    assert isinstance(one.transformation, Linear)
+    # from a.u, which is in rad/s: twice that, and one
+    assert one.transformation.factor == pytest.approx(2.0)
+    assert one.transformation.offset == pytest.approx(1.0)
+
+
+def test_what_ssp_has_no_form_for_is_refused(fmus: Path) -> None:
+    gain = fmus / "Gain.fmu"
+    parts = (Part(name="a", fmu=gain), Part(name="b", fmu=gain))
+    y, u = Port("a", "y"), Port("b", "u")
+    cases = [
+        System(name="s", parts=parts, connections=(Connection(source=Port("a", "u"), target=u),)),
+        System(name="s", parts=parts, connections=(Connection(source=Port("a", "none"), target=u),)),
+        System(name="s", parts=parts, connections=(Connection(source=Port("c", "y"), target=u),)),
+        System(
+            name="s",
+            parts=parts,
+            connections=(Connection(source=y, target=u, transformation=Lookup(pairs=((1, True),))),),
+        ),
+        System(name="s", parts=parts, inputs=(Connector(name="i", port=u, unit="furlong"),)),
+    ]
+    for system in cases:
+        with pytest.raises(FmuError) as caught:
+            from_system(system)
+        assert caught.value.action
+
+
+def test_transformations_and_units_come_out_of_a_run(packed: Callable[..., Path]) -> None:
+    inside = make.connectors("shown output Real rpm", "state output Integer") + make.elements(
+        make.gain("a", "y output Real", "countOut output Integer", more=make.bindings(
+            make.inline("u Real 60 rpm", "k Real 2", "count Integer 1", more=make.units("ssv")))),
+        make.gain("b", "u input Real rad/s", "y output Real", "count input Integer", "countOut output Integer"),
+    ) + make.connections(
+        "a/y b/u|<ssc:LinearTransformation factor='3'/>",
+        "a/countOut b/count|" + mapped("Integer", "1 5"),
+        "b/y /shown",
+        "b/countOut /state",
+    )  # fmt: skip
+    with open_ssp(packed(inside, top=make.units())) as ssp:
+        result = simulate_system(to_system(ssp), Experiment(stop_s=1.0, step_s=0.5))
+    assert result["shown"][-1] == pytest.approx(60 * 2 * 3)
+    assert result["state"][-1] == 5
+
+
+def test_two_elements_of_one_name_are_refused(packed: Callable[..., Path]) -> None:
+    with (
+        pytest.raises(DescriptionInvalid, match="MT248"),
+        open_ssp(packed(make.elements(make.gain("a"), make.gain("a")))),
+    ):
+        pass
+
+
+def test_names_that_fall_together_are_refused(rules: Callable[..., list[tuple[str, str]]]) -> None:
+    inside = make.elements(make.gain("s.a"), nested("s", make.elements(make.gain("a"))))
+    assert ("MT248", ERROR) in rules(inside)
+    # but a parameter of both is given to both (SSP 2.0, 5.3.3)
+    assert ("MT255", WARNING) not in rules(make.bindings(make.inline("s.a.k Real 2")) + inside)
