@@ -274,7 +274,9 @@ def _first(*values: float | None) -> float:
     return next(value for value in values if value is not None)
 
 
-def simulate_system(system: System, experiment: Experiment | None = None, algorithm: Algorithm | None = None) -> Result:
+def simulate_system(
+    system: System, *, experiment: Experiment | None = None, algorithm: Algorithm | None = None
+) -> Result:
     """Runs a coupled system for a time, in a worker process, as fast as possible.
 
     Args:

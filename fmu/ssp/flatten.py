@@ -18,7 +18,7 @@ from fmu.ssp.store import file_of
 from fmu.ssp.tree import Place, open_up
 from fmu.ssp.units import StepUnknown, invert, then
 from fmu.ssp.wires import Flow, Link, Pin, Wires, connect, flow
-from fmu.system import Connection, Connector, Kind, Lookup, Part, Port, System
+from fmu.system import Connection, Connector, Kind, Linear, Lookup, Part, Port, System
 
 _IMPLEMENTATIONS: Final[dict[str | None, Kind | None]] = {
     "CoSimulation": "co-simulation",
@@ -157,7 +157,7 @@ class _Flattening:
         if source is None or target is None:
             return
         at = path[-1].connection.written
-        if target.causality != "input":
+        if target.causality != "input" and target.variability != "tunable":
             self._findings.error(
                 "MT261",
                 at,
@@ -184,7 +184,9 @@ class _Flattening:
     def _connector(self, name: str, port: Port, result: Flow) -> Connector:
         connector = self._root.connector(name)
         unit = connector.type.unit if connector is not None and connector.type is not None else None
-        return Connector(name=name, port=port, unit=unit or "", transformation=result.step)
+        # with a unit that is told, the step is said too, so that it is not converted a second time
+        step = result.step or (Linear() if unit else None)
+        return Connector(name=name, port=port, unit=unit or "", transformation=step)
 
     def _beside(self, port: Port, first: Flow, target: Port, other: Flow) -> Connection:
         """An input of the system that feeds several variables: the others take it from the first."""

@@ -72,7 +72,7 @@ def command(  # noqa: PLR0913 - one argument an option
         system = _recording(flat.system, patterns)
         algorithm = Algorithm(master=cast("Master", master), loops=cast("Loops", loops))
         experiment = Experiment(start_s=start_s, stop_s=stop_s, step_s=step_s)
-        result = simulate_system(system, experiment, algorithm)
+        result = simulate_system(system, experiment=experiment, algorithm=algorithm)
     with _writing(out) as file:
         keep = write_csv(file, result.names)
         for time_s, row in zip(result.time_s, result.rows, strict=True):

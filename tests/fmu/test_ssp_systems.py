@@ -84,7 +84,7 @@ def test_two_fmus_are_connected_and_run(packed: Callable[..., Path]) -> None:
     path = packed(outputs, top='<ssd:DefaultExperiment startTime="0" stopTime="1"/>')
     with open_ssp(path) as ssp:
         system = to_system(ssp)
-        result = simulate_system(system, Experiment(step_s=0.25))
+        result = simulate_system(system, experiment=Experiment(step_s=0.25))
     assert result.names == ["out"]
     assert result.time_s == [0, 0.25, 0.5, 0.75, 1]
     assert result["out"][-1] == 6.0
@@ -601,7 +601,7 @@ def test_transformations_and_units_come_out_of_a_run(packed: Callable[..., Path]
         "b/countOut /state",
     )  # fmt: skip
     with open_ssp(packed(inside, top=make.units())) as ssp:
-        result = simulate_system(to_system(ssp), Experiment(stop_s=1.0, step_s=0.5))
+        result = simulate_system(to_system(ssp), experiment=Experiment(stop_s=1.0, step_s=0.5))
     assert result["shown"][-1] == pytest.approx(60 * 2 * 3)
     assert result["state"][-1] == 5
 
