@@ -14,19 +14,21 @@ from tests.fmu import ssp_files as make
 
 SOURCES = Path(__file__).parents[1] / "fmu" / "sources"
 TWO = make.elements(
-    make.gain("a", more=make.bindings(make.inline("u Real 3", "k Real 2"))), make.gain("b")
+    make.relay("a", more=make.bindings(make.inline("u Real 3", "k Real 2"))), make.relay("b")
 ) + make.connections("a/y b/u")
 
 
 @pytest.fixture(scope="module")
-def gain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(SOURCES / "Gain", tmp_path_factory.mktemp("fmu") / "Gain.fmu")
+def relay(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(SOURCES / "Relay", tmp_path_factory.mktemp("fmu") / "Relay.fmu")
 
 
 @pytest.fixture
-def ssp(gain: Path, tmp_path: Path) -> Path:
+def ssp(relay: Path, tmp_path: Path) -> Path:
     top = '<ssd:DefaultExperiment startTime="0" stopTime="2"/>'
-    return make.pack(tmp_path / "two.ssp", {"SystemStructure.ssd": make.ssd(TWO, top=top), "resources/Gain.fmu": gain})
+    return make.pack(
+        tmp_path / "two.ssp", {"SystemStructure.ssd": make.ssd(TWO, top=top), "resources/Relay.fmu": relay}
+    )
 
 
 def test_a_system_is_run_and_its_outputs_are_written(ssp: Path, tmp_path: Path) -> None:
@@ -59,15 +61,15 @@ def test_what_cannot_be_put_together_is_shown_with_file_and_line(
     path = make.pack(tmp_path / "x.ssp", {"SystemStructure.ssd": make.ssd(TWO)})
     assert main(["sim", str(path)]) == 1
     assert (
-        f"{path}/SystemStructure.ssd:3:15: error: source 'resources/Gain.fmu' is not there" in capsys.readouterr().err
+        f"{path}/SystemStructure.ssd:3:15: error: source 'resources/Relay.fmu' is not there" in capsys.readouterr().err
     )
     path.write_bytes(b"")
     assert main(["sim", str(path)]) == 1
     assert main(["sim", str(tmp_path / "none.ssp")]) == 2
 
 
-def test_another_variant_is_run_by_its_name(gain: Path, tmp_path: Path) -> None:
-    files = {"SystemStructure.ssd": make.ssd(""), "Two.ssd": make.ssd(TWO), "resources/Gain.fmu": gain}
+def test_another_variant_is_run_by_its_name(relay: Path, tmp_path: Path) -> None:
+    files = {"SystemStructure.ssd": make.ssd(""), "Two.ssd": make.ssd(TWO), "resources/Relay.fmu": relay}
     path, out = make.pack(tmp_path / "x.ssp", files), tmp_path / "r.csv"
     assert main(["sim", str(path), "--variant", "Two.ssd", "--variable", "b.y", "--out", str(out)]) == 0
     assert out.read_text().endswith("1.0,6.0\n")

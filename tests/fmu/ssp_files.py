@@ -44,8 +44,8 @@ def connectors(*lines: str) -> str:
     return "<ssd:Connectors>" + "".join(parts) + "</ssd:Connectors>"
 
 
-def gain(name: str, *lines: str, more: str = "", source: str = "resources/Gain.fmu") -> str:
-    """A component of the FMU Gain."""
+def relay(name: str, *lines: str, more: str = "", source: str = "resources/Relay.fmu") -> str:
+    """A component of the FMU Relay."""
     lines = lines or ("u input Real", "y output Real", "k parameter Real")
     return f'<ssd:Component name="{name}" source="{source}">{connectors(*lines)}{more}</ssd:Component>'
 

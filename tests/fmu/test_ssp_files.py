@@ -343,7 +343,7 @@ def test_only_what_belongs_to_a_structure_is_packed(tmp_path: Path) -> None:
     for name in ("resources/a.fmu", "extra/org.example/b.txt", "other/c.fmu", "private.txt", "private/d.txt"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
-    inside = make.elements(make.gain("c", source="other/c.fmu"))
+    inside = make.elements(make.relay("c", source="other/c.fmu"))
     (folder / "SystemStructure.ssd").write_text(make.ssd(inside))
     with open_ssp(folder) as ssp:
         ssp.save(tmp_path / "x.ssp")
@@ -354,7 +354,7 @@ def test_only_what_belongs_to_a_structure_is_packed(tmp_path: Path) -> None:
 def test_a_file_inside_an_fmu_is_not_written_and_not_changed(tmp_path: Path) -> None:
     fmu = make.pack(tmp_path / "a.fmu", {"resources/own.ssv": make.values("k Real 4")})
     binding = '<ssd:ParameterBinding source="resources/own.ssv" sourceBase="component"/>'
-    inside = make.elements(make.gain("a", source="resources/a.fmu", more=make.bindings(binding)))
+    inside = make.elements(make.relay("a", source="resources/a.fmu", more=make.bindings(binding)))
     path = make.pack(tmp_path / "x.ssp", {"SystemStructure.ssd": make.ssd(inside), "resources/a.fmu": fmu})
     with open_ssp(path) as ssp:
         ssp.save(tmp_path / "y.ssp")

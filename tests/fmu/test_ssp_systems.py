@@ -30,7 +30,7 @@ def packed(fmus: Path, tmp_path: Path) -> Callable[..., Path]:
     def build(inside: str, more: dict[str, str | Path] | None = None, **options: Any) -> Path:
         files: dict[str, str | Path] = {
             "SystemStructure.ssd": make.ssd(inside, **options),
-            "resources/Gain.fmu": fmus / "Gain.fmu",
+            "resources/Relay.fmu": fmus / "Relay.fmu",
         }
         return make.pack(tmp_path / "x.ssp", files | (more or {}))
 
@@ -75,7 +75,7 @@ def start(system: System, part: str) -> dict[str, Any]:
 
 def test_two_fmus_are_connected_and_run(packed: Callable[..., Path]) -> None:
     inside = make.elements(
-        make.gain("a", more=make.bindings(make.inline("u Real 3", "k Real 2"))), make.gain("b")
+        make.relay("a", more=make.bindings(make.inline("u Real 3", "k Real 2"))), make.relay("b")
     ) + make.connections("a/y b/u")
     outputs = make.connectors("out output Real") + inside.replace(
         "</ssd:Connections>",
@@ -91,7 +91,7 @@ def test_two_fmus_are_connected_and_run(packed: Callable[..., Path]) -> None:
 
 
 def test_the_direction_follows_from_the_kinds(flat: Build) -> None:
-    system = flat(make.elements(make.gain("a"), make.gain("b")) + make.connections("b/u a/y"))
+    system = flat(make.elements(make.relay("a"), make.relay("b")) + make.connections("b/u a/y"))
     assert system.connections == (Connection(source=Port("a", "y"), target=Port("b", "u")),)
 
 
@@ -103,7 +103,7 @@ def test_connections_through_systems_are_one(flat: Build) -> None:
     inner = nested(
         "low",
         make.connectors("x input Real", "z output Real")
-        + make.elements(make.gain("a"))
+        + make.elements(make.relay("a"))
         + make.connections(
             "/x a/u|<ssc:LinearTransformation factor='2' offset='1'/>",
             "a/y /z|<ssc:LinearTransformation factor='10'/>",
@@ -115,7 +115,7 @@ def test_connections_through_systems_are_one(flat: Build) -> None:
         + make.elements(inner)
         + make.connections("/x low/x|<ssc:LinearTransformation factor='3'/>"),
     )
-    system = flat(make.elements(make.gain("b"), outer) + make.connections("b/y mid/x"))
+    system = flat(make.elements(make.relay("b"), outer) + make.connections("b/y mid/x"))
     assert [part.name for part in system.parts] == ["b", "mid.low.a"]
     (found,) = system.connections
     assert (found.source, found.target) == (Port("b", "y"), Port("mid.low.a", "u"))
@@ -126,7 +126,7 @@ def test_connections_through_systems_are_one(flat: Build) -> None:
 def test_inputs_and_outputs_of_the_system_are_found(flat: Build) -> None:
     system = flat(
         make.connectors("wanted input Real rpm", "seen output Real", "unused input Real")
-        + make.elements(make.gain("a"), make.gain("b"))
+        + make.elements(make.relay("a"), make.relay("b"))
         + make.connections("/wanted a/u", "/wanted b/u", "a/y /seen|<ssc:LinearTransformation factor='5'/>"),
         top=make.units(),
     )
@@ -153,7 +153,7 @@ def test_units_of_connectors_end_in_those_of_the_variables(
     flat: Build, first: str, second: str, attributes: str, step: Linear | None
 ) -> None:
     system = flat(
-        make.elements(make.gain("a", f"y output {first}"), make.gain("b", f"u input {second}"))
+        make.elements(make.relay("a", f"y output {first}"), make.relay("b", f"u input {second}"))
         + make.connections(f"a/y b/u {attributes}"),
         top=make.units(),
     )
@@ -170,7 +170,7 @@ def test_units_of_connectors_end_in_those_of_the_variables(
 
 def test_a_unit_of_the_structure_is_converted_to_a_variable_without_one(flat: Build) -> None:
     system = flat(
-        make.elements(make.gain("a", "y output Real rad/s"), make.gain("b", "bare input Real rpm"))
+        make.elements(make.relay("a", "y output Real rad/s"), make.relay("b", "bare input Real rpm"))
         + make.connections("a/y b/bare"),
         top=make.units(),
     )
@@ -179,7 +179,7 @@ def test_a_unit_of_the_structure_is_converted_to_a_variable_without_one(flat: Bu
 
 def test_a_linear_transformation_comes_after_the_conversion_of_units(flat: Build) -> None:
     system = flat(
-        make.elements(make.gain("a", "y output Real rad/s"), make.gain("b", "bare input Real rpm"))
+        make.elements(make.relay("a", "y output Real rad/s"), make.relay("b", "bare input Real rpm"))
         + make.connections("a/y b/bare|<ssc:LinearTransformation factor='2' offset='1'/>"),
         top=make.units(),
     )
@@ -188,14 +188,14 @@ def test_a_linear_transformation_comes_after_the_conversion_of_units(flat: Build
 
 def test_units_with_an_offset_are_converted(flat: Build) -> None:
     system = flat(
-        make.elements(make.gain("b", "bare input Real degC")),
+        make.elements(make.relay("b", "bare input Real degC")),
         {},
         top=make.units(),
     )
     assert system.part("b") is not None
     kelvin = flat(
         make.elements(
-            make.gain(
+            make.relay(
                 "b", "bare input Real degC", more=make.bindings(make.inline("bare Real 300 K", more=make.units("ssv")))
             )
         ),
@@ -227,7 +227,7 @@ def test_units_with_an_offset_are_converted(flat: Build) -> None:
 def test_mappings_become_values_of_the_variables(
     flat: Build, lines: tuple[str, ...], connection: str, pairs: tuple[tuple[Any, Any], ...]
 ) -> None:
-    inside = make.elements(make.gain("a", *lines), make.gain("b", *lines)) + make.connections(connection)
+    inside = make.elements(make.relay("a", *lines), make.relay("b", *lines)) + make.connections(connection)
     (found,) = flat(inside).connections
     assert found.transformation == Lookup(pairs=pairs)
 
@@ -237,17 +237,17 @@ def test_an_integer_mapping_through_a_system_is_composed(flat: Build) -> None:
     inner = nested(
         "s",
         make.connectors("x input Integer")
-        + make.elements(make.gain("b", "count input Integer"))
+        + make.elements(make.relay("b", "count input Integer"))
         + make.connections("/x b/count" + twice),
     )
     system = flat(
-        make.elements(make.gain("a", "countOut output Integer"), inner) + make.connections("a/countOut s/x" + twice)
+        make.elements(make.relay("a", "countOut output Integer"), inner) + make.connections("a/countOut s/x" + twice)
     )
     assert system.connections[0].transformation == Lookup(pairs=((1, 3),))
 
 
 def test_outer_and_later_parameters_win(flat: Build) -> None:
-    part = make.gain(
+    part = make.relay(
         "a", more=make.bindings(make.inline("k Real 1", "u Real 1", "bare Real 1"), make.inline("u Real 2"))
     )
     system = flat(
@@ -261,7 +261,7 @@ def test_a_value_of_a_systems_connector_reaches_the_fmus_behind_it(flat: Build) 
     inner = nested(
         "s",
         make.connectors("speed parameter Real rpm")
-        + make.elements(make.gain("a", "u input Real"), make.gain("b", "u input Real rad/s"))
+        + make.elements(make.relay("a", "u input Real"), make.relay("b", "u input Real rad/s"))
         + make.connections("/speed a/u", "/speed b/u|<ssc:LinearTransformation factor='2'/>"),
     )
     system = flat(make.bindings(make.inline("s.speed Real 60")) + make.elements(inner), top=make.units())
@@ -283,14 +283,14 @@ def test_a_mapping_gives_names_units_and_transformations(flat: Build) -> None:
             '<ssd:ParameterMapping source="resources/m.ssm"/>'
             "</ssd:ParameterBinding>"
         )
-        + make.elements(make.gain("a", "k parameter Real", "u input Real", "bare input Real", "count input Integer")),
+        + make.elements(make.relay("a", "k parameter Real", "u input Real", "bare input Real", "count input Integer")),
         {"resources/p.ssv": content, "resources/m.ssm": mapping},
     )
     assert start(system, "a") == {"k": 7.0, "u": pytest.approx(60 * RPM), "bare": 60.0, "count": 7}
 
 
 def test_an_item_of_an_enumeration_becomes_its_value(flat: Build) -> None:
-    part = make.gain("a", "state input Enumeration S", more=make.bindings(make.inline("state Enumeration broken")))
+    part = make.relay("a", "state input Enumeration S", more=make.bindings(make.inline("state Enumeration broken")))
     assert start(flat(make.elements(part)), "a") == {"state": 3}
 
 
@@ -306,12 +306,12 @@ def test_a_signal_dictionary_joins_systems(flat: Build) -> None:
     )
     writes = nested(
         "w",
-        make.elements(make.gain("a"), reference)
+        make.elements(make.relay("a"), reference)
         + make.connections("a/y bus/speed|<ssc:LinearTransformation factor='2'/>"),
     )
     reads = nested(
         "r",
-        make.elements(make.gain("b"), reference)
+        make.elements(make.relay("b"), reference)
         + make.connections("bus/speed b/u|<ssc:LinearTransformation offset='1'/>"),
     )
     for where in (f">{dictionary}</ssd:SignalDictionary>", ' source="resources/s.ssb"/>'):
@@ -338,17 +338,17 @@ def test_nested_files_are_opened_up(flat: Build, fmus: Path, tmp_path: Path) -> 
     low = (
         make.connectors("x input Real")
         + make.bindings(make.inline("a.k Real 1", "a.bare Real 1"))
-        + make.elements(make.gain("a", source="Gain.fmu"))
+        + make.elements(make.relay("a", source="Relay.fmu"))
         + make.connections("/x a/u")
     )
     package = make.pack(
         tmp_path / "low.ssp",
-        {"SystemStructure.ssd": make.ssd(""), "Var.ssd": make.ssd(low), "Gain.fmu": fmus / "Gain.fmu"},
+        {"SystemStructure.ssd": make.ssd(""), "Var.ssd": make.ssd(low), "Relay.fmu": fmus / "Relay.fmu"},
     )
     outside = make.bindings(make.inline("a.k Real 2"))
     system = flat(
         make.elements(
-            make.gain("b"),
+            make.relay("b"),
             component("n", "resources/low.ssd", "definition", outside),
             component("p", "resources/low.ssp#Var.ssd", "package"),
         )
@@ -362,28 +362,28 @@ def test_nested_files_are_opened_up(flat: Build, fmus: Path, tmp_path: Path) -> 
 
 
 def test_a_system_is_used_again_by_its_id(flat: Build) -> None:
-    again = '<ssd:System name="s" id="here">' + make.elements(make.gain("a")) + "</ssd:System>"
+    again = '<ssd:System name="s" id="here">' + make.elements(make.relay("a")) + "</ssd:System>"
     system = flat(make.elements(again, component("t", "#here", "definition")))
     assert [part.name for part in system.parts] == ["s.a", "t.a"]
 
 
 def test_parameters_inside_an_fmu_are_read(flat: Build, fmus: Path, tmp_path: Path) -> None:
-    fmu = Path(shutil.copy(fmus / "Gain.fmu", tmp_path / "Own.fmu"))
+    fmu = Path(shutil.copy(fmus / "Relay.fmu", tmp_path / "Own.fmu"))
     with zipfile.ZipFile(fmu, "a") as packed:
         packed.writestr("resources/own.ssv", make.values("k Real 4"))
     binding = '<ssd:ParameterBinding source="resources/own.ssv" sourceBase="component"/>'
-    part = make.gain("a", source="resources/Own.fmu", more=make.bindings(binding))
+    part = make.relay("a", source="resources/Own.fmu", more=make.bindings(binding))
     assert start(flat(make.elements(part), {"resources/Own.fmu": fmu}), "a") == {"k": 4.0}
 
 
 def test_the_implementation_says_which_interface_is_used(flat: Build) -> None:
-    part = make.gain("a").replace("<ssd:Component ", '<ssd:Component implementation="CoSimulation" ')
-    assert flat(make.elements(part, make.gain("b"))).parts[0].kind == "co-simulation"
-    assert flat(make.elements(make.gain("b"))).parts[0].kind is None
+    part = make.relay("a").replace("<ssd:Component ", '<ssd:Component implementation="CoSimulation" ')
+    assert flat(make.elements(part, make.relay("b"))).parts[0].kind == "co-simulation"
+    assert flat(make.elements(make.relay("b"))).parts[0].kind is None
 
 
 ERROR, WARNING = "error", "warning"
-TWO = make.elements(make.gain("a"), make.gain("b"))
+TWO = make.elements(make.relay("a"), make.relay("b"))
 
 
 @pytest.mark.parametrize(
@@ -397,12 +397,12 @@ TWO = make.elements(make.gain("a"), make.gain("b"))
         (TWO + make.connections("a/y b/u", "b/y b/u"), [("MT254", ERROR)]),
         (TWO + make.connections("a/y b/u startIndices='1'"), [("MT261", ERROR)]),
         (TWO + make.connections("a/y b/count"), [("MT257", ERROR)]),
-        (make.elements(make.gain("a", source="resources/no.fmu")), [("MT250", ERROR)]),
+        (make.elements(make.relay("a", source="resources/no.fmu")), [("MT250", ERROR)]),
         (make.elements('<ssd:Component name="a"/>'), [("MT250", ERROR)]),
         (make.elements('<ssd:Component name="a" source="../x.fmu"/>'), [("MT251", ERROR)]),
         (make.elements('<ssd:Component name="a" type="text/x-modelica" source="a.mo"/>'), [("MT260", ERROR)]),
         (
-            make.elements(make.gain("a").replace("source=", 'implementation="ScheduledExecution" source=')),
+            make.elements(make.relay("a").replace("source=", 'implementation="ScheduledExecution" source=')),
             [("MT260", ERROR)],
         ),
         (make.bindings(make.inline("none Real 1")) + TWO, [("MT255", WARNING)]),
@@ -415,7 +415,7 @@ TWO = make.elements(make.gain("a"), make.gain("b"))
         (make.elements(component("a", "#none", "definition")), [("MT250", ERROR)]),
         (
             make.elements('<ssd:SignalDictionaryReference name="r" dictionary="none">' + make.connectors("s inout Real")
-                          + "</ssd:SignalDictionaryReference>", make.gain("a")) + make.connections("a/y r/s"),
+                          + "</ssd:SignalDictionaryReference>", make.relay("a")) + make.connections("a/y r/s"),
             [("MT259", ERROR)],
         ),
         (
@@ -449,14 +449,14 @@ def test_what_is_wrong_with_a_mapping_is_said(
 
 
 def test_units_of_other_kinds_are_not_connected(rules: Callable[..., list[tuple[str, str]]]) -> None:
-    inside = make.elements(make.gain("a", "y output Real rpm"), make.gain("b", "bare input Real K"))
+    inside = make.elements(make.relay("a", "y output Real rpm"), make.relay("b", "bare input Real K"))
     assert rules(inside + make.connections("a/y b/bare"), top=make.units()) == [("MT258", ERROR)]
     assert not rules(inside + make.connections("a/y b/bare suppressUnitConversion='true'"), top=make.units())
 
 
 def test_a_circle_without_an_fmu_is_refused(rules: Callable[..., list[tuple[str, str]]]) -> None:
     through = make.connectors("x input Real", "z output Real") + make.connections("/x /z")
-    inside = make.elements(nested("s", through), nested("t", through), make.gain("a"))
+    inside = make.elements(nested("s", through), nested("t", through), make.relay("a"))
     assert ("MT254", ERROR) in rules(inside + make.connections("s/z t/x", "t/z s/x", "s/z a/u"))
 
 
@@ -487,12 +487,12 @@ def test_a_structure_that_multiplies_is_bounded(
 
 
 def test_a_built_system_comes_back_the_same(fmus: Path, tmp_path: Path) -> None:
-    gain = fmus / "Gain.fmu"
+    relay = fmus / "Relay.fmu"
     system = System(
         name="built",
         parts=(
-            Part(name="a", fmu=gain, start={"k": 2.0, "state": 2, "flag": True, "count": 5}, kind="co-simulation"),
-            Part(name="sub.b", fmu=gain, step_s=0.125, isolate=True),
+            Part(name="a", fmu=relay, start={"k": 2.0, "state": 2, "flag": True, "count": 5}, kind="co-simulation"),
+            Part(name="sub.b", fmu=relay, step_s=0.125, isolate=True),
         ),
         connections=(
             Connection(source=Port("a", "y"), target=Port("sub.b", "u")),
@@ -527,7 +527,7 @@ def test_a_built_system_comes_back_the_same(fmus: Path, tmp_path: Path) -> None:
         assert dict(bindings_of(opened.description)) == dict(bindings_of(ssp.description))
         found = flatten(opened)
         assert not found.diagnostics
-        same = [dataclasses.replace(part, fmu=gain) for part in found.system.parts]
+        same = [dataclasses.replace(part, fmu=relay) for part in found.system.parts]
         assert dataclasses.replace(found.system, parts=tuple(same)) == system
         again = from_system(found.system, bindings=dict(bindings_of(opened.description)))
         again.save(tmp_path / "again.ssp")
@@ -538,7 +538,7 @@ def test_an_input_that_feeds_several_fmus_stays_one_input(flat: Build, fmus: Pat
     system = flat(
         make.connectors("wanted input Real rpm", "raw input Real")
         + make.elements(
-            make.gain("a", "u input Real"), make.gain("b", "u input Real", "bare input Real"), make.gain("c")
+            make.relay("a", "u input Real"), make.relay("b", "u input Real", "bare input Real"), make.relay("c")
         )
         + make.connections(
             "/wanted a/u", "/wanted b/u|<ssc:LinearTransformation factor='2' offset='1'/>", "/raw b/bare", "/raw c/u"
@@ -546,7 +546,7 @@ def test_an_input_that_feeds_several_fmus_stays_one_input(flat: Build, fmus: Pat
         top=make.units(),
     )
     system = dataclasses.replace(
-        system, parts=tuple(dataclasses.replace(part, fmu=fmus / "Gain.fmu") for part in system.parts)
+        system, parts=tuple(dataclasses.replace(part, fmu=fmus / "Relay.fmu") for part in system.parts)
     )
     rpm = Unit(name="rpm", base_unit=BaseUnit(s=-1, rad=1, factor=RPM))
     from_system(system, units=[rpm]).save(tmp_path / "again.ssp")
@@ -569,8 +569,8 @@ def test_an_input_that_feeds_several_fmus_stays_one_input(flat: Build, fmus: Pat
 
 
 def test_what_ssp_has_no_form_for_is_refused(fmus: Path) -> None:
-    gain = fmus / "Gain.fmu"
-    parts = (Part(name="a", fmu=gain), Part(name="b", fmu=gain))
+    relay = fmus / "Relay.fmu"
+    parts = (Part(name="a", fmu=relay), Part(name="b", fmu=relay))
     y, u = Port("a", "y"), Port("b", "u")
     cases = [
         System(name="s", parts=parts, connections=(Connection(source=Port("a", "u"), target=u),)),
@@ -591,9 +591,9 @@ def test_what_ssp_has_no_form_for_is_refused(fmus: Path) -> None:
 
 def test_transformations_and_units_come_out_of_a_run(packed: Callable[..., Path]) -> None:
     inside = make.connectors("shown output Real rpm", "state output Integer") + make.elements(
-        make.gain("a", "y output Real", "countOut output Integer", more=make.bindings(
+        make.relay("a", "y output Real", "countOut output Integer", more=make.bindings(
             make.inline("u Real 60 rpm", "k Real 2", "count Integer 1", more=make.units("ssv")))),
-        make.gain("b", "u input Real rad/s", "y output Real", "count input Integer", "countOut output Integer"),
+        make.relay("b", "u input Real rad/s", "y output Real", "count input Integer", "countOut output Integer"),
     ) + make.connections(
         "a/y b/u|<ssc:LinearTransformation factor='3'/>",
         "a/countOut b/count|" + mapped("Integer", "1 5"),
@@ -609,13 +609,13 @@ def test_transformations_and_units_come_out_of_a_run(packed: Callable[..., Path]
 def test_two_elements_of_one_name_are_refused(packed: Callable[..., Path]) -> None:
     with (
         pytest.raises(DescriptionInvalid, match="MT248"),
-        open_ssp(packed(make.elements(make.gain("a"), make.gain("a")))),
+        open_ssp(packed(make.elements(make.relay("a"), make.relay("a")))),
     ):
         pass
 
 
 def test_names_that_fall_together_are_refused(rules: Callable[..., list[tuple[str, str]]]) -> None:
-    inside = make.elements(make.gain("s.a"), nested("s", make.elements(make.gain("a"))))
+    inside = make.elements(make.relay("s.a"), nested("s", make.elements(make.relay("a"))))
     assert ("MT248", ERROR) in rules(inside)
     # but a parameter of both is given to both (SSP 2.0, 5.3.3)
     assert ("MT255", WARNING) not in rules(make.bindings(make.inline("s.a.k Real 2")) + inside)

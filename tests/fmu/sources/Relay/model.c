@@ -1,7 +1,7 @@
 /* y = k * u + bare, and a whole number, a boolean and an item of an enumeration that are given on. */
 #include <stddef.h>
 
-#define TOKEN "{gain}"
+#define TOKEN "{relay}"
 #define INTEGERS 6
 enum { TIME, U, Y, K, BARE, REALS };
 
