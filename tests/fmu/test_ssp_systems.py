@@ -86,7 +86,7 @@ def test_two_fmus_are_connected_and_run(packed: Callable[..., Path]) -> None:
         system = to_system(ssp)
         result = simulate_system(system, experiment=Experiment(step_s=0.25))
     assert result.names == ["out"]
-    assert result.time_s == [0, 0.25, 0.5, 0.75, 1]
+    assert list(result.time_s) == [0, 0.25, 0.5, 0.75, 1]
     assert result["out"][-1] == 6.0
 
 
