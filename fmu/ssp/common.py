@@ -12,6 +12,7 @@ from fmu.ssp.schema import (
     INTEGER,
     SSC,
     TEXT,
+    UNSIGNED,
     Node,
     attribute,
     child,
@@ -157,7 +158,7 @@ class Dimension(Node):
     """One dimension of an array: a size, or the connector that has it (SSP 2.0, 4.4.2)."""
 
     TAG: ClassVar[str] = "Dimension"
-    size: int | None = field(default=None, metadata=attribute(INTEGER))
+    size: int | None = field(default=None, metadata=attribute(UNSIGNED))
     size_connector: str | None = field(default=None, metadata=attribute(TEXT))
 
 
@@ -186,10 +187,10 @@ class Type(Node):
     interval_decimal: float | None = field(default=None, metadata=attribute(DOUBLE))
     shift_decimal: float | None = field(default=None, metadata=attribute(DOUBLE))
     supports_fraction: bool | None = field(default=None, metadata=attribute(BOOLEAN))
-    resolution: int | None = field(default=None, metadata=attribute(INTEGER))
-    interval_counter: int | None = field(default=None, metadata=attribute(INTEGER))
-    shift_counter: int | None = field(default=None, metadata=attribute(INTEGER))
-    priority: int | None = field(default=None, metadata=attribute(INTEGER))
+    resolution: int | None = field(default=None, metadata=attribute(UNSIGNED))
+    interval_counter: int | None = field(default=None, metadata=attribute(UNSIGNED))
+    shift_counter: int | None = field(default=None, metadata=attribute(UNSIGNED))
+    priority: int | None = field(default=None, metadata=attribute(UNSIGNED))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

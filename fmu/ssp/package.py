@@ -163,6 +163,8 @@ def _open(path: Path, variant: str, stack: ExitStack, *, depth: int, label: str 
     if path.is_dir():
         store = FolderStore(path)
     elif path.suffix.lower() == ".ssd":
+        # a link that the caller names is followed; those that a file names are not
+        path = path.resolve() if path.is_symlink() else path
         store, variant = FolderStore(path.parent), variant or path.name
     else:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="megatwin-ssp-")))

@@ -247,6 +247,8 @@ def _wrapper(
         nodes.append(node)
     own.end = _gap(between, xml, findings)
     values[name] = tuple(nodes)
+    if not nodes and not spec.required:
+        findings.warn("MT244", xml, f"{xml.name} is empty, which SSP does not allow.", "Leave it out.")
 
 
 _BARE: Final = Shape({}, ())

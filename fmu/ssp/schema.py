@@ -237,6 +237,18 @@ def read_integer(text: str) -> int:
     return int(text)
 
 
+def read_unsigned(text: str) -> int:
+    """xs:unsignedLong.
+
+    Raises:
+        ValueError: It is none.
+    """
+    value = read_integer(text)
+    if not 0 <= value < 1 << 64:
+        raise ValueError(f"{text.strip()} is not from 0 to 2^64 - 1")
+    return value
+
+
 def read_boolean(text: str) -> bool:
     """xs:boolean.
 
@@ -274,8 +286,9 @@ DOUBLES: Final = Codec(
     lambda value, _: " ".join(map(write_double, value)),
     "numbers separated by spaces",
 )
+UNSIGNED: Final = Codec(lambda text, _: read_unsigned(text), lambda value, _: str(int(value)), "a number from 0")
 INDICES: Final = Codec(
-    lambda text, _: tuple(map(read_integer, text.split())),
+    lambda text, _: tuple(map(read_unsigned, text.split())),
     lambda value, _: " ".join(map(str, value)),
     "whole numbers separated by spaces",
 )

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import unquote, urlsplit
 
-from dtdl.errors import ArchiveUnsafe
+from dtdl.errors import ArchiveUnsafe, InputUnreadable
 from fmu import archive
+from fmu.archive import DEFAULT_LIMITS
 
 SSD_NAME: Final = "SystemStructure.ssd"
 INSIDE: Final = "!/"
 """Between the name of an FMU and that of a file in it."""
 
 
+_MAX_PART: Final = 255
 _FOLDERS: Final = ("resources", "extra", "documentation")
 _SUFFIXES: Final = frozenset({".ssd", ".ssv", ".ssm", ".ssb", ".ssp", ".fmu"})
 
@@ -101,12 +103,15 @@ class FolderStore:
         path = self.path(name)
         if path is None:
             return None
-        if (size := path.stat().st_size) > archive.DEFAULT_LIMITS.description_bytes:
+        if (size := path.stat().st_size) > DEFAULT_LIMITS.description_bytes:
             raise ArchiveUnsafe(
-                f"{path} has {size} bytes, more than {archive.DEFAULT_LIMITS.description_bytes}",
+                f"{path} has {size} bytes, more than {DEFAULT_LIMITS.description_bytes}",
                 action="Split the file.",
             )
-        return path.read_bytes()
+        try:
+            return path.read_bytes()
+        except PermissionError as error:
+            raise InputUnreadable(f"{path}: may not be read", action="Change its permissions.") from error
 
     def path(self, name: str) -> Path | None:
         """Where a file is; a link that leads out of the folder counts as none."""
@@ -167,6 +172,11 @@ def resolve(uri: str, base: str) -> tuple[str, str]:
         return base, unquote(parts.fragment)
     if path.startswith("/") or "\\" in path or "\0" in path:
         raise SourceRefused("it is no relative path with forward slashes")
+    long = len(path.encode()) > DEFAULT_LIMITS.name_bytes or any(
+        len(part.encode()) > _MAX_PART for part in path.split("/")
+    )
+    if long or any(not letter.isprintable() for letter in path):
+        raise SourceRefused("it is too long, or has control characters")
     name = posixpath.normpath(posixpath.join(posixpath.dirname(base), path))
     if name.startswith("..") and name.split("/")[0] == "..":
         raise SourceRefused("it leads out of the folder or archive")

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Final
 
 from dtdl.diagnostic import Diagnostic, Location
-from dtdl.errors import ArchiveUnsafe, DescriptionInvalid
+from dtdl.errors import ArchiveUnsafe, DescriptionInvalid, InputUnreadable
 from fmu.ssp.common import TopLevel
 from fmu.ssp.consistency import check_document
 from fmu.ssp.flatten import flatten
 from fmu.ssp.package import Ssp, open_ssp, variants
 from fmu.ssp.parameters import ParameterMapping, ParameterSet, SignalDictionary
 from fmu.ssp.reader import Findings, read_document
+from fmu.ssp.store import FolderStore
 
 KINDS: Final[dict[str, type[TopLevel]]] = {
     ".ssv": ParameterSet,
@@ -57,9 +58,15 @@ def _packed(path: Path) -> bool:
 
 def _alone(path: Path, kind: type[TopLevel]) -> list[Diagnostic]:
     try:
-        document, warnings = read_document(path.read_bytes(), str(path), kind)
+        real = path.resolve() if path.is_symlink() else path
+        data = FolderStore(real.parent).read(real.name)
+        if data is None:
+            raise InputUnreadable(f"{path}: no such file", action="Correct the path.")
+        document, warnings = read_document(data, str(path), kind)
     except DescriptionInvalid as error:
         return list(error.diagnostics)
+    except ArchiveUnsafe as error:
+        return [Diagnostic(rule="MT240", location=Location(str(path)), cause=f"{error.message}.", action=error.action)]
     findings = Findings(str(path))
     check_document(document, findings)
     return [*warnings, *findings.found]

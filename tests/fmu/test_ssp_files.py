@@ -150,7 +150,9 @@ def test_the_same_document_gives_the_same_bytes() -> None:
 
 
 def test_an_element_without_place_for_it_is_kept_with_a_warning() -> None:
-    data = make.ssd('<ssd:Annotations/><x:own xmlns:x="urn:x" a="1"><x:b/></x:own>').encode()
+    data = make.ssd(
+        '<ssd:SystemGeometry x1="0" y1="0" x2="1" y2="1"/><x:own xmlns:x="urn:x" a="1"><x:b/></x:own>'
+    ).encode()
     document, warnings = read_document(data, "x.ssd", SystemStructureDescription)
     assert [found.rule for found in warnings] == ["MT246"]
     assert b'<x:own xmlns:x="urn:x" a="1"><x:b/></x:own>' in write_document(document)
@@ -186,7 +188,7 @@ def test_values_keep_their_text_only_while_they_mean_it() -> None:
         (make.ssd('\n<ssd:Connectors><ssd:Connector name="a"/></ssd:Connectors>'), "MT244", 4),
         (make.ssd('\n<ssd:Connectors><ssd:Connector name="a" kind="sideways"/></ssd:Connectors>'), "MT245", 4),
         (make.ssd('\n<ssd:SystemGeometry x1="0x1" y1="1" x2="1" y2="1"/>'), "MT245", 4),
-        (make.ssd("\n<ssd:Connectors/>\n<ssd:Connectors/>"), "MT247", 5),
+        (make.ssd("\n" + make.connectors("a input") + "\n" + make.connectors("b input")), "MT247", 5),
         (make.ssd("\n" + make.bindings('<ssd:ParameterBinding source="no.ssv"/>')), "MT250", 4),
         (make.ssd("\n" + make.bindings('<ssd:ParameterBinding source="../no.ssv"/>')), "MT251", 4),
         (make.ssd("\n" + make.bindings('<ssd:ParameterBinding source="http://h/no.ssv"/>')), "MT251", 4),
@@ -364,3 +366,13 @@ def test_a_file_inside_an_fmu_is_not_written_and_not_changed(tmp_path: Path) -> 
     with zipfile.ZipFile(tmp_path / "y.ssp") as packed:
         assert packed.namelist() == ["SystemStructure.ssd", "resources/a.fmu"]
         assert packed.read("resources/a.fmu") == fmu.read_bytes()
+
+
+def test_files_that_are_not_there_and_links_that_are_named(tmp_path: Path) -> None:
+    for name in ("none.ssv", "none.ssd", "none.ssp"):
+        with pytest.raises(InputUnreadable, match="no such file"):
+            check(tmp_path / name)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.ssd").write_text(make.ssd(make.connectors("a input Real m")))
+    (tmp_path / "b.ssd").symlink_to(tmp_path / "real" / "a.ssd")
+    assert [found.rule for found in check(tmp_path / "b.ssd")] == ["MT249"]

@@ -619,3 +619,34 @@ def test_names_that_fall_together_are_refused(rules: Callable[..., list[tuple[st
     assert ("MT248", ERROR) in rules(inside)
     # but a parameter of both is given to both (SSP 2.0, 5.3.3)
     assert ("MT255", WARNING) not in rules(make.bindings(make.inline("s.a.k Real 2")) + inside)
+
+
+def test_what_is_written_follows_the_schema_of_the_standard(fmus: Path, tmp_path: Path) -> None:
+    import fmpy
+    from lxml import etree
+
+    relay = fmus / "Relay.fmu"
+    system = System(
+        name="built",
+        parts=(
+            Part(name="a", fmu=relay, start={"k": 2.0, "state": 2, "flag": True, "count": 5}, step_s=0.5),
+            Part(name="b", fmu=relay, kind="co-simulation"),
+        ),
+        connections=(
+            Connection(source=Port("a", "y"), target=Port("b", "u"), transformation=Linear(factor=2.0)),
+            Connection(source=Port("a", "stateOut"), target=Port("b", "state")),
+        ),
+        inputs=(Connector(name="wanted", port=Port("a", "u"), unit="rad/s"),),
+        outputs=(Connector(name="seen", port=Port("b", "y")),),
+        experiment=Experiment(start_s=0.0, stop_s=2.0, step_s=0.5),
+    )
+    from_system(system, bindings={"seen": "pump/speed"}).save(tmp_path / "built.ssp")
+    with zipfile.ZipFile(tmp_path / "built.ssp") as packed:
+        document = etree.fromstring(packed.read("SystemStructure.ssd"))
+    schemas = Path(fmpy.__file__).parent / "ssp" / "schema"
+    schema = etree.XMLSchema(file=str(schemas / "SystemStructureDescription.xsd"))
+    assert schema.validate(document), schema.error_log
+    inside = document.find(".//{*}ParameterSet")
+    assert inside is not None
+    values = etree.XMLSchema(file=str(schemas / "SystemStructureParameterValues.xsd"))
+    assert values.validate(etree.fromstring(etree.tostring(inside))), values.error_log
