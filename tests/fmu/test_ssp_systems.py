@@ -650,3 +650,11 @@ def test_what_is_written_follows_the_schema_of_the_standard(fmus: Path, tmp_path
     assert inside is not None
     values = etree.XMLSchema(file=str(schemas / "SystemStructureParameterValues.xsd"))
     assert values.validate(etree.fromstring(etree.tostring(inside))), values.error_log
+
+
+def test_a_unit_of_one_name_is_one_unit_even_where_a_file_leaves_out_the_rad(flat: Build) -> None:
+    top = '<ssd:Units><ssc:Unit name="rad/s"><ssc:BaseUnit s="-1"/></ssc:Unit></ssd:Units>'
+    inside = make.elements(make.relay("a", "y output Real rad/s"), make.relay("b", "u input Real rad/s"))
+    (found,) = flat(inside + make.connections("a/y b/u"), top=top).connections
+    assert found.transformation is None
+    assert not found.convert_units
