@@ -79,6 +79,33 @@ def read(path: Path, name: str, *, limits: Limits = DEFAULT_LIMITS) -> bytes | N
             return b"".join(_chunks(stream, entry.file_size, path, name))
 
 
+def extract(path: Path, name: str, target: Path, *, limits: Limits = DEFAULT_LIMITS) -> bool:
+    """Unpacks one file of an archive.
+
+    Args:
+        path: The archive.
+        name: Of the file in it.
+        target: The new file; its folder is made.
+        limits: What is refused.
+
+    Returns:
+        Whether there is such a file.
+
+    Raises:
+        InputUnreadable: No such archive, or not a file.
+        ArchiveUnsafe: As in `unpack`.
+    """
+    with _opened(path, limits) as archive:
+        try:
+            entry = archive.getinfo(name)
+        except KeyError:
+            return False
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with archive.open(entry) as stream, target.open("xb") as out:
+            out.writelines(_chunks(stream, entry.file_size, path, name))
+    return True
+
+
 def unpack(path: Path, folder: Path, *, limits: Limits = DEFAULT_LIMITS) -> Path:
     """Unpacks an archive into an empty or new folder.
 

@@ -60,15 +60,33 @@ class Element:
 def parse(data: bytes) -> Element:
     """Reads one document.
 
+    Raises:
+        MarkupInvalid: See there.
+    """
+    parser = expat.ParserCreate(namespace_separator=" ")
+    reader = _Reader(parser)
+    feed(parser, data)
+    assert reader.root is not None
+    return reader.root
+
+
+def feed(parser: expat.XMLParserType, data: bytes) -> None:
+    """Parses one document with a parser whose handlers for what it wants are set.
+
     Internal and external entities need a DOCTYPE, which FMI and SSP never have; it is refused when it begins, so that
     nothing of it is expanded or fetched.
 
     Raises:
         MarkupInvalid: See there.
     """
-    parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
-    reader = _Reader(parser)
+
+    def doctype(*_: object) -> None:
+        raise MarkupInvalid(
+            "a document type declaration (DOCTYPE) is refused", parser.CurrentLineNumber, parser.CurrentColumnNumber + 1
+        )
+
+    parser.StartDoctypeDeclHandler = doctype
     try:
         parser.Parse(data, True)
     except expat.ExpatError as error:
@@ -78,8 +96,6 @@ def parse(data: bytes) -> Element:
             raise
         # an encoding that Python does not know or cannot use
         raise MarkupInvalid(str(error), 1, 1) from error
-    assert reader.root is not None
-    return reader.root
 
 
 class _Reader:
@@ -90,7 +106,6 @@ class _Reader:
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._text
-        parser.StartDoctypeDeclHandler = self._doctype
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         namespace, _, tag = name.rpartition(" ")
@@ -111,10 +126,3 @@ class _Reader:
     def _text(self, text: str) -> None:
         if not text.isspace():
             self._open[-1].text += text
-
-    def _doctype(self, *_: object) -> None:
-        raise MarkupInvalid(
-            "a document type declaration (DOCTYPE) is refused",
-            self._parser.CurrentLineNumber,
-            self._parser.CurrentColumnNumber + 1,
-        )

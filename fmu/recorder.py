@@ -12,6 +12,8 @@ from typing import IO, Any, Final
 from dtdl.errors import FmuError, InputUnreadable
 from fmu.description import Description, Experiment, Variable, read_description
 from fmu.description_xml import to_scalar
+from fmu.ssp.units import Step, apply, conversion, find_unit, of_fmu
+from fmu.system import Algorithm, Connection, Port, System
 from fmu.worker import Part, Worker, WorkerLimits
 
 _CHUNK: Final = 1000
@@ -270,3 +272,89 @@ def _text(value: Any) -> str:
 
 def _first(*values: float | None) -> float:
     return next(value for value in values if value is not None)
+
+
+def simulate_system(
+    system: System, *, experiment: Experiment | None = None, algorithm: Algorithm | None = None
+) -> Result:
+    """Runs a coupled system for a time, in a worker process, as fast as possible.
+
+    Args:
+        system: It; its outputs are recorded.
+        experiment: Start, stop and step in seconds; what it leaves out is the system's, else a start at 0 s, 1 s of
+            time and 100 steps.
+        algorithm: How the instances are advanced together; the plain Jacobi scheme is there so far.
+
+    Raises:
+        InputUnreadable, ArchiveUnsafe, DescriptionInvalid, PlatformMissing: An FMU cannot be used here.
+        FmuError: An algorithm, name, value or time that is not taken.
+        StepFailed: An FMU refused, crashed, or took too long.
+    """
+    if (algorithm or Algorithm()) != Algorithm() or any(part.kind == "model-exchange" for part in system.parts):
+        raise FmuError("only co-simulation by plain Jacobi is run", action="Take --algorithm jacobi.")
+    given, default = experiment or Experiment(), system.experiment
+    start_s = _first(given.start_s, default.start_s, 0.0)
+    stop_s = _first(given.stop_s, default.stop_s, start_s + 1.0)
+    step_s = _first(given.step_s, default.step_s, (stop_s - start_s) / 100)
+    if not (step_s > 0 and math.isfinite(step_s) and math.isfinite(stop_s) and stop_s >= start_s):
+        raise FmuError(
+            f"from {start_s:g} s until {stop_s:g} s in steps of {step_s:g} s is no run",
+            action="Give a step above 0 s and an end after the start.",
+        )
+    count = (stop_s - start_s) / step_s
+    if count > _MOST_ROWS or abs(count - round(count)) > _MULTIPLE * max(count, 1.0):
+        raise FmuError(f"the run has {count:g} steps", action="Take a step that the time is a multiple of.")
+    coupling = _Jacobi(system)
+    worker = Worker(coupling.parts, start_s=start_s, stop_s=stop_s)
+    try:
+        values = worker.start()
+        times, rows = [start_s], [coupling.recorded(values)]
+        while len(rows) <= round(count) and not worker.ended:
+            values = worker.step(step_s, coupling.inputs(values))
+            times.append(start_s + len(rows) * step_s)
+            rows.append(coupling.recorded(values))
+    finally:
+        worker.close()
+    return Result(names=[each.name for each in system.outputs], time_s=times, rows=rows, ended_early=worker.ended)
+
+
+class _Jacobi:
+    """Which values of a step are which inputs of the next."""
+
+    def __init__(self, system: System) -> None:
+        read = dict.fromkeys([*(each.source for each in system.connections), *(each.port for each in system.outputs)])
+        about = {part.name: read_description(part.fmu) for part in system.parts}
+        self.parts = [
+            Part(
+                name=part.name,
+                fmu=part.fmu,
+                start=part.start,
+                inputs=[each.target.variable for each in system.connections if each.target.part == part.name],
+                outputs=[port.variable for port in read if port.part == part.name],
+            )
+            for part in system.parts
+        ]
+        order = {Port(part.name, name): None for part in self.parts for name in part.outputs}
+        place = {port: number for number, port in enumerate(order)}
+        into = {each.target: each for each in system.connections}
+        targets = [into[Port(part.name, name)] for part in self.parts for name in part.inputs]
+        self._inputs = [(place[each.source], _step_of(each, about)) for each in targets]
+        self._recorded = [(place[each.port], each.transformation) for each in system.outputs]
+
+    def inputs(self, values: Sequence[Any]) -> list[Any]:
+        return [apply(step, values[place]) for place, step in self._inputs]
+
+    def recorded(self, values: Sequence[Any]) -> list[Any]:
+        return [apply(step, values[place]) for place, step in self._recorded]
+
+
+def _step_of(connection: Connection, about: Mapping[str, Description]) -> Step:
+    if connection.transformation is not None or not connection.convert_units:
+        return connection.transformation
+    ends = []
+    for port in (connection.source, connection.target):
+        description = about[port.part]
+        variable = description.variable(port.variable)
+        unit = variable.unit if variable is not None else ""
+        ends.append(find_unit(unit, of_fmu(description.units)) if unit else None)
+    return conversion(*ends)

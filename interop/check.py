@@ -1,11 +1,11 @@
-"""The one check of every kind of file: DTDL, megatwin.yaml, FMUs; what belongs together is checked together."""
+"""The one check of every kind of file: DTDL, megatwin.yaml, FMUs, SSP; what belongs together is checked together."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -18,7 +18,7 @@ from dtdl.source import is_expansion
 from interop.config.findings import Findings
 from interop.config.rules import FILE_NAME
 
-Kind: TypeAlias = Literal["dtdl", "configuration", "fmu"]
+Kind: TypeAlias = Literal["dtdl", "configuration", "fmu", "ssp"]
 
 _SUFFIXES: Final[dict[str, Kind]] = {
     ".json": "dtdl",
@@ -26,6 +26,11 @@ _SUFFIXES: Final[dict[str, Kind]] = {
     ".yaml": "configuration",
     ".yml": "configuration",
     ".fmu": "fmu",
+    ".ssp": "ssp",
+    ".ssd": "ssp",
+    ".ssv": "ssp",
+    ".ssm": "ssp",
+    ".ssb": "ssp",
 }
 _SKIPPED_FOLDERS: Final = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
 _CONFIGURATION: Final = re.compile(rb"^\xef?\xbb?\xbf?[\"']?megatwin[\"']?\s*:", re.MULTILINE)
@@ -77,7 +82,7 @@ def check(
             folder holds nothing to check.
     """
     checked = Checked(resolver=below(*map(Path, resolve)) if resolve else None)
-    chosen: dict[Kind, dict[Path, Path]] = {"dtdl": {}, "configuration": {}, "fmu": {}}
+    chosen: dict[Kind, dict[Path, Path]] = {"dtdl": {}, "configuration": {}, "fmu": {}, "ssp": {}}
     for given in paths:
         path = Path(given)
         for file, kind in _in_folder(path, checked) if path.is_dir() else [(path, _kind_of(path))]:
@@ -94,6 +99,8 @@ def check(
     for file in chosen["fmu"].values():
         checked.files.append(str(file))
         findings.extend(_check_fmu(file, second_opinion=second_opinion))
+    checked.files += map(str, chosen["ssp"].values())
+    findings.extend(_check_structures(chosen["ssp"].values()))
     checked.diagnostics = findings.ordered()
     return checked
 
@@ -137,13 +144,13 @@ def _in_folder(folder: Path, checked: Checked) -> Iterable[tuple[Path, Kind]]:
                 checked.skipped.append(str(path))
     if not found:
         raise InputUnreadable(
-            f"the folder {folder} holds no DTDL, no {FILE_NAME} and no FMU", action="Name another folder."
+            f"the folder {folder} holds no DTDL, no {FILE_NAME}, no FMU and no SSP", action="Name another folder."
         )
 
 
 def _is_of_kind(path: Path, kind: Kind) -> bool:
     """Whether a file in a folder is what its suffix may mean; one that cannot be read at all counts, to be reported."""
-    if kind == "fmu" or path.name == FILE_NAME:
+    if kind in ("fmu", "ssp") or path.name == FILE_NAME:
         return True
     try:
         with path.open("rb") as stream:
@@ -176,6 +183,15 @@ def _check_configurations(files: Iterable[Path], checked: Checked, findings: Fin
                 checked.files.append(str(model))
             named.add(model.resolve())
     return named
+
+
+def _check_structures(files: Collection[Path]) -> Iterable[Diagnostic]:
+    if not files:
+        return ()
+    from fmu.ssp.validation import check as check_ssp  # noqa: PLC0415 - most checks are of definitions
+
+    # a file of parameters is read alone, and again by the structure that names it: what is found is said once
+    return dict.fromkeys(found for file in files for found in check_ssp(file))
 
 
 def _check_fmu(file: Path, *, second_opinion: bool) -> list[Diagnostic]:

@@ -12,6 +12,7 @@ from dtdl.rules.words import OWN, WORDS
 from interop.changes import CHANGE_RULES
 from interop.config.rules import RULES, Rule
 from interop.rdf.rules import RULES as GRAPHS
+from interop.ssp_rules import SSP_RULES
 from interop.validate.rules import RULES as DATA
 
 PREFIX: Final = "dtmi:dtdl:parsingError:"
@@ -113,6 +114,7 @@ def find_tables() -> Mapping[str, Sequence[Rule]]:
         "advice on definitions": tuple(_advice()),
         "configurations": tuple(RULES.values()),
         "FMUs": _FMU,
+        "system structures": SSP_RULES,
         "values": tuple(Rule(identity, *words) for identity, words in VALUES.items()),
         "data": tuple(DATA.values()),
         "graphs": tuple(GRAPHS.values()),

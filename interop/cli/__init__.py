@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "diff": ("interop.cli.diff", "Compare two versions of DTDL: what breaks users, which version it needs."),
     "bump": ("interop.cli.bump", "Raise versions of Interfaces, and every reference to them."),
     "compile": ("interop.cli.compile", "Compile DTDL to typed Python."),
+    "sim": ("interop.cli.sim", "Run a coupled system (SSP) offline, as fast as possible."),
     "up": ("interop.cli.up", "Run what a megatwin.yaml describes, live."),
     "demo": ("interop.cli.demo", "Run two vendors' plants and a simulation as one mega-twin."),
     "ls": ("interop.cli.ls", "List the twins of a running instance."),
