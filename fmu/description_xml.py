@@ -16,6 +16,7 @@ from fmu.description import (
     FMI_3,
     INTEGERS,
     Causality,
+    Clock,
     Description,
     Dimension,
     DisplayUnit,
@@ -116,6 +117,8 @@ class _Reader:
             outputs=structure["outputs"],
             derivatives=structure["derivatives"],
             initial_unknowns=structure["initial"],
+            continuous_states=self._count("numberOfContinuousStates", len(structure["derivatives"])),
+            event_indicators=self._count("numberOfEventIndicators", self._indicators()),
             description=text.get("description", ""),
             author=text.get("author", ""),
             version=text.get("version", ""),
@@ -127,6 +130,47 @@ class _Reader:
         if any(found.severity is Severity.ERROR for found in self._found):
             raise DescriptionInvalid(self._found)
         return description
+
+    def _count(self, name: str, default: int) -> int:
+        """FMI 1.0 and 2.0 write numbers at the root."""
+        value = self._integer(self._root, name, default) or 0
+        if not 0 <= value <= _MAX_REFERENCE:
+            self._report(self._root, "MT222", f"{name}={value} is no number of them.")
+        return value
+
+    def _indicators(self) -> int:
+        section = self._root.first("ModelStructure")
+        return sum(1 for _ in section.all("EventIndicator")) if section is not None else 0
+
+    def _clock(self, element: Element) -> Clock:
+        """FMI 3.0, 2.2.8.2: intervals as decimals, or as counters with their resolution."""
+        resolution = self._maybe(element, "resolution")
+
+        def seconds(decimal: str, counter: str) -> float | None:
+            value = self._maybe(element, decimal)
+            ticks = self._maybe(element, counter)
+            if value is None and ticks is not None and resolution:
+                return ticks / resolution
+            return value
+
+        interval_s = seconds("intervalDecimal", "intervalCounter")
+        variability = element.attributes.get("intervalVariability", "triggered")
+        if interval_s is not None and not interval_s > 0:
+            self._report(element, "MT222", f"the interval of a clock is {interval_s:g} s.")
+        return Clock(
+            variability=variability,
+            interval_s=interval_s,
+            shift_s=seconds("shiftDecimal", "shiftCounter") or 0.0,
+            priority=self._integer(element, "priority", None),
+        )
+
+    def _references(self, element: Element, name: str) -> tuple[int, ...]:
+        parts = element.attributes.get(name, "").split()
+        wrong = next((part for part in parts if not (part.isascii() and part.isdecimal())), None)
+        if wrong is not None:
+            self._report(element, "MT222", f"{name}={wrong!r} is no value reference.")
+            return ()
+        return tuple(map(int, parts))
 
     def _interface_1(self) -> dict[str, Interface]:
         """FMI 1.0: an element Implementation is there for co-simulation only; else it is model exchange."""
@@ -300,6 +344,9 @@ class _Reader:
             declared_type=declared,
             items=self._items(declared),
             aliases=tuple(self._required(alias, "name") for alias in typed.all("Alias")),
+            clock=self._clock(typed) if type_ == "Clock" else None,
+            clocks=self._references(typed, "clocks"),
+            derivative=self._integer(typed, "derivative", None),
             line=element.line,
         )
 

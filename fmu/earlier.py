@@ -1,23 +1,26 @@
-"""What co-simulation in FMI 1.0 and 2.0 has in common: the types of values, and the step."""
+"""What FMI 1.0 and 2.0 have in common: the types of values, and the co-simulation step."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from fmu.instance import WARNING, Instance
+
+
+SUFFIXES: Final[Mapping[str, str]] = {
+    "Float64": "Real",
+    "Int32": "Integer",
+    "Enumeration": "Integer",
+    "Boolean": "Boolean",
+    "String": "String",
+}
 
 
 class EarlierCoSimulation(Instance):
     """Co-simulation before FMI 3.0 (FMI 1.0 for Co-Simulation, 3; FMI 2.0, 4.2)."""
 
-    suffixes: ClassVar[Mapping[str, str]] = {
-        "Float64": "Real",
-        "Int32": "Integer",
-        "Enumeration": "Integer",
-        "Boolean": "Boolean",
-        "String": "String",
-    }
+    suffixes: ClassVar[Mapping[str, str]] = SUFFIXES
 
     def _prepare_step(self) -> Callable[[float, float], None]:
         function = self.function("DoStep")
@@ -25,7 +28,7 @@ class EarlierCoSimulation(Instance):
 
         def step(time_s: float, step_s: float) -> None:
             self.note.call(name, time_s)
-            status = function(component, time_s, step_s, 1)
+            status = function(component, time_s, step_s, self.no_rollback)
             if status > WARNING:
                 self._not_done(status)
                 return

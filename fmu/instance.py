@@ -9,14 +9,18 @@ from __future__ import annotations
 import ctypes
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from weakref import WeakSet
 from typing import Any, ClassVar, Final
 
 from dtdl.errors import FmuError, StepFailed
+from fmu import derivatives, states
 from fmu.binaries import find_binary
 from fmu.description import FMI_3, Description, Interface, Type, Variable
 from fmu.note import Note
+from fmu.options import Kind
+from fmu.states import State
 
 OK, WARNING, DISCARD, ERROR, FATAL = range(5)
 _STATUS: Final = ("OK", "Warning", "Discard", "Error", "Fatal", "Pending")
@@ -44,11 +48,13 @@ class Instance(ABC):
         structure: Structural parameters that were set.
         messages: What the FMU logged last.
         time_s: Simulation time reached, in seconds.
+        no_rollback: Whether the FMU may forget what was before a step; false as soon as a state is kept.
         ended: Whether the FMU asked to end the simulation.
     """
 
     kind: ClassVar[type]
     """FMPy's class."""
+    interface_kind: ClassVar[Kind] = "co-simulation"
     prefix: str
     instantiate: ClassVar[str] = "Instantiate"
     terminate: ClassVar[str] = "Terminate"
@@ -63,14 +69,17 @@ class Instance(ABC):
         self.ended = False
         self.structure: dict[str, int] = {}
         self.messages: deque[str] = deque(maxlen=_KEPT_MESSAGES)
-        interface = description.co_simulation
+        interface = description.interface(self.interface_kind)
         if interface is None:
             raise FmuError(
-                f"{description.file}: it has no co-simulation",
-                action="Export it for co-simulation; model exchange and scheduled execution are not run.",
+                f"{description.file}: it has no {self.interface_kind}",
+                action="Export it for that, or run what it has.",
             )
         self.interface: Interface = interface
         self.note = note
+        self._held: dict[str, Any] = {}
+        self._arrays: WeakSet[Block] = WeakSet()
+        self.no_rollback = True
         self._alive = False
         path = find_binary(folder, description, interface)
         from fmu.slave import Slave  # noqa: PLC0415 - FMPy is imported where an FMU is loaded only
@@ -92,9 +101,36 @@ class Instance(ABC):
     @abstractmethod
     def _initialize(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None: ...
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether its FMI functions may be called at any time between steps, and a step is one call of DoStep."""
+        return True
+
     def _configure(self, values: Mapping[Variable, Any]) -> None:
         """Sets structural parameters, which only FMI 3.0 has."""
         assert not values
+
+    def configure(self, values: Mapping[str, Any]) -> None:
+        """Changes tunable structural parameters after initialization (FMI 3.0, 2.3.3: the reconfiguration mode).
+
+        Arrays whose size depends on them have another length in what was prepared by `getter` and `setter`.
+
+        Args:
+            values: By variable name.
+
+        Raises:
+            FmuError: One that is not there, or is no tunable structural parameter.
+            StepFailed: The FMU refused.
+        """
+        named = {self.variable(name): value for name, value in values.items()}
+        for variable in named:
+            if variable.causality != "structuralParameter" or variable.variability != "tunable":
+                raise FmuError(
+                    f"{self.description.file}: {variable.name!r} ({variable.causality}, {variable.variability}) cannot "
+                    "be changed while the simulation runs",
+                    action="Set it as a start value.",
+                )
+        self._configure(named)
 
     @abstractmethod
     def _prepare_step(self) -> Callable[[float, float], None]: ...
@@ -186,6 +222,80 @@ class Instance(ABC):
         """
         return Block(self, verb, type_, members)
 
+    def save(self) -> State:
+        """Keeps the state of the FMU as it is now (FMI 2.0, 2.1.8; FMI 3.0, 2.2.6.4); `State.free` gives it back.
+
+        Raises:
+            FmuError: The FMU does not announce that its state can be kept.
+        """
+        kept = states.save(self, self._extra_state())
+        self.no_rollback = False
+        return kept
+
+    def restore(self, state: State) -> None:
+        """Goes back to a state of this instance; it may be used again.
+
+        Raises:
+            FmuError: A state of another instance, or one that was freed.
+        """
+        self._restore_extra(states.restore(self, state))
+
+    def serialize(self, state: State) -> bytes:
+        """Turns a state into bytes that another instance of the same FMU can read.
+
+        Raises:
+            FmuError: The FMU does not announce it.
+        """
+        return states.serialize(self, state)
+
+    def deserialize(self, data: bytes) -> State:
+        """Makes a state of this instance from the bytes of one of the same FMU.
+
+        Raises:
+            FmuError: The FMU does not announce it, or the bytes are no such state.
+            StepFailed: The FMU refused them.
+        """
+        return states.deserialize(self, data)
+
+    def _extra_state(self) -> Any:
+        """What we know of the instance besides its own state; plain data."""
+        return None
+
+    def _restore_extra(self, extra: Any) -> None:
+        del extra
+
+    def directional(self, unknowns: Sequence[Variable], knowns: Sequence[Variable], seed: Sequence[float]) -> Values:
+        """Gives directional derivatives (FMI 2.0, 2.1.9; FMI 3.0, 2.2.11).
+
+        Args:
+            unknowns: Real variables whose derivatives are wanted.
+            knowns: Real variables in whose direction.
+            seed: The direction, one number an element of the knowns.
+
+        Returns:
+            One number an element of the unknowns.
+
+        Raises:
+            FmuError: The FMU does not announce them.
+        """
+        return derivatives.directional(self, unknowns, knowns, seed)
+
+    def adjoint(self, unknowns: Sequence[Variable], knowns: Sequence[Variable], seed: Sequence[float]) -> Values:
+        """Gives adjoint derivatives (FMI 3.0, 2.2.11.2).
+
+        Args:
+            unknowns: Real variables.
+            knowns: Real variables whose sensitivities are wanted.
+            seed: One number an element of the unknowns.
+
+        Returns:
+            One number an element of the knowns.
+
+        Raises:
+            FmuError: The FMU does not announce them.
+        """
+        return derivatives.adjoint(self, unknowns, knowns, seed)
+
     def close(self) -> None:
         """Terminates and frees the instance; does nothing the second time."""
         if self.component is None:
@@ -235,6 +345,10 @@ class Instance(ABC):
             count *= int(length) if isinstance(length, int | float) else 0
         return count
 
+    def watch(self, block: Block) -> None:
+        """Notes prepared buffers whose sizes follow structural parameters."""
+        self._arrays.add(block)
+
     def function(self, name: str) -> Any:
         """A function of the binary, without the prefix of its FMI version.
 
@@ -248,6 +362,19 @@ class Instance(ABC):
                 f"{self.description.file}: its binary lacks the function {self.prefix}{name}",
                 action="Export the FMU again.",
             ) from error
+
+    def call(self, name: str, *arguments: Any) -> None:
+        """Makes one call on this instance.
+
+        Args:
+            name: Of the function, without the prefix.
+            arguments: After the handle of the instance.
+
+        Raises:
+            FmuError: The binary lacks the function.
+            StepFailed: The FMU refused.
+        """
+        self._call(name, self.component, *arguments)
 
     def _call(self, name: str, *arguments: Any) -> int:
         self.note.call(self.prefix + name, self.time_s)
@@ -290,34 +417,47 @@ class Block:
 
     def __init__(self, owner: Instance, verb: str, type_: Type, members: Members) -> None:
         self.positions = [position for position, _ in members]
+        self.variables = [variable for _, variable in members]
         self.owner = owner
         self._type = type_
-        self._sizes = [owner.size(variable) for _, variable in members]
-        self._arrays = any(variable.dimensions for _, variable in members)
-        self.names = [variable.name for _, variable in members]
+        self._has_arrays = any(variable.dimensions for variable in self.variables)
+        self.names = [variable.name for variable in self.variables]
         if type_ not in owner.suffixes:
             raise FmuError(
-                f"{owner.description.file}: {self.names[0]!r} is of type {type_}, which cannot be exchanged yet",
+                f"{owner.description.file}: {self.names[0]!r} is of type {type_}, which FMI "
+                f"{owner.description.fmi_version} cannot exchange",
                 action="Leave it out.",
             )
         self._verb = verb + owner.suffixes[type_]
         self._call = owner.prefix + self._verb
+        self._prepare()
+        if self._has_arrays:
+            owner.watch(self)
+
+    def _prepare(self) -> None:
+        """Makes the buffers, of the sizes that the arrays have now."""
+        owner = self.owner
+        self._sizes = [owner.size(variable) for variable in self.variables]
         typed = owner.function(self._verb)
         # its arguments get their types once, here, and not in every call
         self._function = typed.bare
         # component, references, their count, for binaries sizes, then the values
-        pointer = typed.argtypes[_VALUES + (type_ == "Binary")]
+        pointer = typed.argtypes[_VALUES + (self._type == "Binary")]
         self.element: Any = pointer._type_
-        references = (ctypes.c_uint32 * len(members))(*(variable.value_reference for _, variable in members))
+        references = (ctypes.c_uint32 * len(self.variables))(*(v.value_reference for v in self.variables))
         count = sum(self._sizes)
         # a char is a byte string for ctypes; a boolean of FMI 1.0 is meant
         held = ctypes.c_int8 if self.element is ctypes.c_char else self.element
         self.buffer: Any = (held * count)()
         self.arguments: tuple[Any, ...] = (
-            owner.component, references, ctypes.c_size_t(len(members)), ctypes.cast(self.buffer, pointer),
+            owner.component, references, ctypes.c_size_t(len(self.variables)), ctypes.cast(self.buffer, pointer),
         )  # fmt: skip
         if owner.description.major >= FMI_3:
             self.arguments += (ctypes.c_size_t(count),)
+
+    def resize(self) -> None:
+        """Follows structural parameters that have changed."""
+        self._prepare()
 
     def exchange(self) -> None:
         """Makes the call."""
@@ -336,25 +476,38 @@ class Block:
             values = [bool(value) for value in self.buffer]
         else:
             values = list(self.buffer)
-        if not self._arrays:
+        return self.grouped(values)
+
+    def grouped(self, values: Values) -> Values:
+        """One value a member: a list for an array."""
+        if not self._has_arrays:
             return values
         grouped: Values = []
         start = 0
-        for size in self._sizes:
-            grouped.append(values[start : start + size])
+        for variable, size in zip(self.variables, self._sizes, strict=True):
+            grouped.append(values[start : start + size] if variable.dimensions else values[start])
             start += size
         return grouped
 
+    def flat(self, values: Sequence[Any]) -> Values:
+        """The elements of all members in order.
+
+        Raises:
+            FmuError: An array of another length.
+        """
+        if not self._has_arrays:
+            return list(values)
+        flat: Values = []
+        for name, size, value in zip(self.names, self._sizes, values, strict=True):
+            elements = list(elements_of(value)) if isinstance(value, list | tuple) else [value]
+            if len(elements) != size:
+                raise self.refused(name, value, f"it has {size} elements")
+            flat += elements
+        return flat
+
     def set(self, values: Sequence[Any]) -> None:
         """Takes values in order of the members."""
-        flat = list(values)
-        if self._arrays:
-            flat = []
-            for name, size, value in zip(self.names, self._sizes, values, strict=True):
-                elements = list(value) if isinstance(value, list | tuple) else [value]
-                if len(elements) != size:
-                    raise self.refused(name, value, f"it has {size} elements")
-                flat += elements
+        flat = self.flat(values)
         if self._type == "String":
             flat = [value.encode() if isinstance(value, str) else value for value in flat]
         try:
@@ -372,11 +525,20 @@ class Block:
         return FmuError(f"{self.owner.name}: {name!r} does not take {value!r}: {why}", action="Give such a value.")
 
 
+def elements_of(value: Sequence[Any]) -> Iterator[Any]:
+    """The elements of an array in row-major order, whether it is nested (``[[1, 2], [3, 4]]``) or flat."""
+    for item in value:
+        if isinstance(item, list | tuple):
+            yield from elements_of(item)
+        else:
+            yield item
+
+
 def fits(value: object, type_: Type) -> bool:
     """Whether a JSON value can be given to a scalar variable of a type."""
     if type_ in ("Float64", "Float32"):
         return isinstance(value, int | float) and not isinstance(value, bool)
-    if type_ == "Boolean":
+    if type_ in ("Boolean", "Clock"):
         return isinstance(value, bool)
     if type_ == "String":
         return isinstance(value, str)

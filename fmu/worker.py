@@ -30,6 +30,7 @@ from fmu import archive
 from fmu.binaries import check_platform
 from fmu.description import Description, Interface, read_description
 from fmu.note import Board, Note
+from fmu.options import Options, choose_interface
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _START: Final = "import sys; sys.path.insert(0, {root!r}); from fmu.worker import serve; serve(*map(int, sys.argv[1:]))"
@@ -50,6 +51,7 @@ class Part:
         start: Start values of parameters, inputs and others, by variable name, in the variables' units.
         inputs: Names of the variables that are set before a step.
         outputs: Names of the variables that are read after a step.
+        options: Which of its interfaces is run, and how.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Part:
     start: Mapping[str, Any] = field(default_factory=dict)
     inputs: Sequence[str] = ()
     outputs: Sequence[str] = ()
+    options: Options = field(default_factory=Options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,10 +156,9 @@ class Worker:
             key = part.fmu.resolve()
             if key not in seen:
                 description = read_description(part.fmu)
-                interface = description.co_simulation
-                if interface is not None:
-                    check_platform(part.fmu, description, interface)
-                    self._check_count(part, interface)
+                interface = choose_interface(description, part.options.kind)
+                check_platform(part.fmu, description, interface)
+                self._check_count(part, interface)
                 seen[key] = str(archive.unpack(part.fmu, folder / str(len(seen))))
         return [(part, seen[part.fmu.resolve()]) for part in self.parts]
 
@@ -417,7 +419,8 @@ class _System:
         for index, (part, folder) in enumerate(unpacked):
             if folder not in descriptions:
                 descriptions[folder] = read_description(Path(folder))
-            instance = open_instance(Path(folder), descriptions[folder], part.name, Note(self._board, index))
+            note = Note(self._board, index)
+            instance = open_instance(Path(folder), descriptions[folder], part.name, note, options=part.options)
             self._instances.append(instance)
             instance.initialize(part.start, start_s=span[0], stop_s=span[1])
             inputs = [instance.variable(name) for name in part.inputs]
