@@ -51,7 +51,7 @@ def build(source: Path, target: Path) -> Path:
 
     Args:
         source: A folder with ``model.c`` (and further ``.c`` and ``.h`` files) and ``modelDescription.xml``, whose
-            folders ``resources`` and ``documentation`` are packed too; or an ``.fmu`` with sources.
+            folders ``resources``, ``documentation`` and ``terminalsAndIcons`` are packed too; or an ``.fmu`` with sources.
         target: The ``.fmu`` to write; replaced in one step when all went well.
 
     Returns:
@@ -115,7 +115,7 @@ def _lay_out(source: Path, root: Path, description: Description, interface: Inte
             if _INCLUDES.search(file.read_bytes()):
                 shutil.copyfile(_COSIM / f"cosim{description.major}.h", sources / "cosim.h")
                 shutil.copyfile(_COSIM / "values.h", sources / "values.h")
-    for folder in ("resources", "documentation"):
+    for folder in ("resources", "documentation", "terminalsAndIcons"):
         if (source / folder).is_dir():
             shutil.copytree(source / folder, root / folder)
     files = sorted(file.name for file in sources.glob("*.c"))

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _ITERATIONS: Final = 200
 """Of the search for one zero crossing; bisection alone needs about 50."""
 _BISECT_EACH: Final = 3
+_BOUND: Final = 1e200
+"""Beyond it, a square is no number any more, and an integrator only makes its steps shorter."""
 
 
 class ModelExchange(Moded):
@@ -221,6 +223,8 @@ class ModelExchange(Moded):
             if limit_s - reached_s <= self._epsilon(limit_s):
                 reached_s = limit_s
             states = self._integrator.states
+            if not (abs(states) < _BOUND).all():
+                raise self._cannot("a state is not finite, or grows without bound")
         self._place(reached_s, states)
         crossed = self._crossed()
         if crossed:

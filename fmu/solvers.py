@@ -245,7 +245,11 @@ class SciPy(Integrator):
             self._start = None
         solver = self._solver
         solver.t_bound, solver.status = limit_s, "running"
-        said = solver.step()
+        import numpy as np  # noqa: PLC0415 - it is slow to import
+
+        # what a step that is tried and refused meets is not worth a warning
+        with np.errstate(all="ignore"):
+            said = solver.step()
         if solver.status == "failed":
             raise self.failed(said or "the step became too short")
         self.states, self.time_s = solver.y, float(solver.t)

@@ -1,12 +1,12 @@
-/* dx/dt = -sign(x - u) with a dead band of width; without one it chatters. step_events counts what
- * completedIntegratorStep asks for when ask is set. */
+/* dx/dt = -sign(x - u) with a dead band of width; without one it chatters.  It asks for some more events after
+ * steps of the integrator. */
 #define TOKEN "{relay-me}"
 #define MODEL_EXCHANGE
 #define STATES 1
 #define INDICATORS 2
 #define STATE_REFERENCES {1}
 enum { TIME, X, DER_X, U, WIDTH, REALS };
-#define INTEGERS 3 /* direction, how often it switched, whether it asks for an event after each step */
+#define INTEGERS 3 /* direction, how often it switched, for how many events it asks yet */
 
 #include "cosim.h"
 
@@ -30,6 +30,6 @@ static void model_event(Values *m, Event *e) {
     (void)e;
     if (m->i[0] > 0 && away > m->v[WIDTH] / 2) m->i[0] = -1, m->i[1]++;
     else if (m->i[0] < 0 && away <= -m->v[WIDTH] / 2) m->i[0] = 1, m->i[1]++;
-    if (m->i[2]) m->i[1]++;
+    if (m->i[2]) m->i[2]--, m->i[1]++;
 }
-static int model_completed(Values *m) { return (int)m->i[2]; }
+static int model_completed(Values *m) { return m->i[2] > 0; }

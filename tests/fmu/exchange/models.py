@@ -68,7 +68,7 @@ MODELS = {
         indicators=2,
     ),
 }  # fmt: skip
-CASES = [(name, version) for name in MODELS for version in (1, 2, 3)]
+
 
 
 def make(name: str, version: int, folder: Path) -> Path:
