@@ -51,7 +51,8 @@ def build(source: Path, target: Path) -> Path:
 
     Args:
         source: A folder with ``model.c`` (and further ``.c`` and ``.h`` files) and ``modelDescription.xml``, whose
-            folders ``resources``, ``documentation`` and ``terminalsAndIcons`` are packed too; or an ``.fmu`` with sources.
+            folders ``resources``, ``documentation`` and ``terminalsAndIcons`` are packed too; or an ``.fmu`` with
+            sources.
         target: The ``.fmu`` to write; replaced in one step when all went well.
 
     Returns:

@@ -300,11 +300,12 @@ class Description:
         return Location(self.file, line=variable.line if variable else 0)
 
 
-def read_description(path: Path) -> Description:
+def read_description(path: Path, *, lenient: bool = False) -> Description:
     """Reads the modelDescription.xml of an FMU, or such a file itself.
 
     Args:
         path: An ``.fmu`` (nothing is unpacked), a folder with a ``modelDescription.xml``, or that file.
+        lenient: Findings that leave enough to go on with become warnings.
 
     Raises:
         InputUnreadable: No such file.
@@ -315,12 +316,12 @@ def read_description(path: Path) -> Description:
 
     if path.is_dir():
         return _with_terminals(
-            parse_description(_read(path / FILE_NAME), str(path / FILE_NAME)),
+            parse_description(_read(path / FILE_NAME), str(path / FILE_NAME), lenient=lenient),
             lambda name: (path / name).read_bytes() if (path / name).is_file() else None,
             path,
         )
     if path.suffix == ".xml":
-        return parse_description(_read(path), str(path))
+        return parse_description(_read(path), str(path), lenient=lenient)
     data = archive.read(path, FILE_NAME)
     if data is None:
         raise DescriptionInvalid(
@@ -333,7 +334,7 @@ def read_description(path: Path) -> Description:
                 )
             ]
         )
-    description = parse_description(data, f"{path}/{FILE_NAME}")
+    description = parse_description(data, f"{path}/{FILE_NAME}", lenient=lenient)
     names = frozenset(archive.names(path))
     return _with_terminals(description, lambda name: archive.read(path, name) if name in names else None, path)
 
@@ -354,6 +355,4 @@ def _with_terminals(description: Description, read: Callable[[str], bytes | None
         return replace(description, icon=icon) if icon else description
     by_name = {name: variable for variable in description.variables for name in (variable.name, *variable.aliases)}
     found = terminals.read_terminals(data, f"{path}/{terminals.FILE_NAME}", by_name)
-    return replace(
-        description, icon=icon, terminals=found.terminals, warnings=(*description.warnings, *found.warnings)
-    )
+    return replace(description, icon=icon, terminals=found.terminals, warnings=(*description.warnings, *found.warnings))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, cast
 
 from dtdl.diagnostic import Diagnostic, Location, Severity
@@ -58,12 +59,13 @@ _FLOAT: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _MAX_REFERENCE: Final = (1 << 32) - 1
 
 
-def parse_description(data: bytes, file: str) -> Description:
+def parse_description(data: bytes, file: str, *, lenient: bool = False) -> Description:
     """Reads the bytes of one modelDescription.xml.
 
     Args:
         data: The file.
         file: Its name for findings.
+        lenient: Findings become warnings, where the root, the FMI version, an interface and the variables are there.
 
     Raises:
         DescriptionInvalid: Findings of severity error, all of them.
@@ -76,11 +78,12 @@ def parse_description(data: bytes, file: str) -> Description:
             [Diagnostic(rule="MT211", location=where, cause=f"not readable XML: {error.reason}.",
                         action="Correct the file, or export the FMU again.")]
         ) from error  # fmt: skip
-    return _Reader(root, file).read()
+    return _Reader(root, file, lenient=lenient).read()
 
 
 class _Reader:
-    def __init__(self, root: Element, file: str) -> None:
+    def __init__(self, root: Element, file: str, *, lenient: bool) -> None:
+        self._lenient = lenient
         self._root = root
         self._file = file
         self._found: list[Diagnostic] = []
@@ -125,11 +128,17 @@ class _Reader:
             license=text.get("license", ""),
             generation_tool=text.get("generationTool", ""),
             generated_at=text.get("generationDateAndTime", ""),
-            warnings=tuple(found for found in self._found if found.severity is not Severity.ERROR),
+            warnings=self._warnings(),
         )
-        if any(found.severity is Severity.ERROR for found in self._found):
+        grave = any(found.severity is Severity.ERROR for found in self._found)
+        if grave and not (self._lenient and interfaces and variables):
             raise DescriptionInvalid(self._found)
         return description
+
+    def _warnings(self) -> tuple[Diagnostic, ...]:
+        if self._lenient:
+            return tuple(replace(found, severity=Severity.WARNING) for found in self._found)
+        return tuple(found for found in self._found if found.severity is not Severity.ERROR)
 
     def _count(self, name: str, default: int) -> int:
         """FMI 1.0 and 2.0 write numbers at the root."""

@@ -7,7 +7,6 @@ from typing import ClassVar, Final
 
 from fmu.instance import WARNING, Instance
 
-
 SUFFIXES: Final[Mapping[str, str]] = {
     "Float64": "Real",
     "Int32": "Integer",

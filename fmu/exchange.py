@@ -47,6 +47,8 @@ class ModelExchange(Moded):
     """
 
     interface_kind: ClassVar[Kind] = "model-exchange"
+    _indicators: Vector
+    _signs: Vector
     derivatives: ClassVar[str] = "GetDerivatives"
     nominals: ClassVar[str] = "GetNominalsOfContinuousStates"
 
@@ -137,7 +139,9 @@ class ModelExchange(Moded):
                 self.fail(name, status)
             except StepFailed as error:
                 return error
-        return self._failure(self.derivatives, f"could not be integrated by {self._chosen.name or 'the solver'}: {words}")
+        return self._failure(
+            self.derivatives, f"could not be integrated by {self._chosen.name or 'the solver'}: {words}"
+        )
 
     def _plain(self, name: str, *arguments: Any) -> None:
         self.note.call(self.prefix + name, self.time_s)
@@ -193,7 +197,7 @@ class ModelExchange(Moded):
             if self.events - handled > self._chosen.most_events:
                 raise self._failure(
                     "EnterEventMode",
-                    f"had more than {self._chosen.most_events} events within {step_s:g} s: it chatters, which stopped it",
+                    f"had more than {self._chosen.most_events} events within {step_s:g} s: it chatters",
                 )
         if not self.ended:
             # a rounding error is no time that passed

@@ -13,7 +13,7 @@ from fmpy.fmi3 import FMU3Model, FMU3Slave
 from fmu.clocks import Clocks, check_clocks
 from fmu.description import FLOATS, INTEGERS, Description, Type, Variable
 from fmu.exchange import ModelExchange
-from fmu.instance import WARNING, Block, Instance, Members, Values
+from fmu.instance import WARNING, Block, Members, Values
 from fmu.modes import EventInfo, Moded
 from fmu.note import Note
 
@@ -116,7 +116,7 @@ class CoSimulation3(Version3):
     kind = FMU3Slave
     instantiate = "InstantiateCoSimulation"
 
-    def __init__(  # noqa: PLR0913 - as every instance, and two choices that FMI 3.0 alone has
+    def __init__(
         self,
         folder: Path,
         description: Description,

@@ -11,8 +11,8 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from weakref import WeakSet
 from typing import Any, ClassVar, Final
+from weakref import WeakSet
 
 from dtdl.errors import FmuError, StepFailed
 from fmu import derivatives, states

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,8 +15,8 @@ from fmu.instance import Instance
 from fmu.note import Note
 from fmu.options import Options, choose_interface
 
-_SIMULATED: Final = {1: CoSimulation1, 2: CoSimulation2, 3: CoSimulation3}
-_EXCHANGED: Final = {1: ModelExchange1, 2: ModelExchange2, 3: ModelExchange3}
+_SIMULATED: Final[Mapping[int, Callable[..., Instance]]] = {1: CoSimulation1, 2: CoSimulation2, 3: CoSimulation3}
+_EXCHANGED: Final[Mapping[int, Callable[..., Instance]]] = {1: ModelExchange1, 2: ModelExchange2, 3: ModelExchange3}
 
 
 def open_instance(

@@ -19,12 +19,14 @@ class Options:
     Attributes:
         kind: Which interface of the FMU. None: co-simulation where it has that, else model exchange.
         solver: The integrator of model exchange.
+        checked: Whether findings in the description stop it.
         event_mode: Whether FMI 3.0 co-simulation uses its event mode. None: when the FMU has clocks.
     """
 
     kind: Kind | None = None
     solver: Solver | None = None
     event_mode: bool | None = None
+    checked: bool = True
 
 
 def choose_interface(description: Description, kind: Kind | None = None) -> Interface:
@@ -37,15 +39,14 @@ def choose_interface(description: Description, kind: Kind | None = None) -> Inte
     Raises:
         FmuError: It has none that can be run.
     """
-    found = (
-        description.interface(kind) if kind is not None else description.co_simulation or description.model_exchange
-    )
+    found = description.interface(kind) if kind is not None else description.co_simulation or description.model_exchange
     if found is not None:
         return found
     if description.scheduled_execution is not None:
         raise FmuError(
-            f"{description.file}: it has scheduled execution only, which is not run" if kind is None else
-            f"{description.file}: it has scheduled execution, which is not run, and no {kind}",
+            f"{description.file}: it has scheduled execution only, which is not run"
+            if kind is None
+            else f"{description.file}: it has scheduled execution, which is not run, and no {kind}",
             action="Export it for co-simulation or model exchange.",
         )
     raise FmuError(f"{description.file}: it has no {kind}", action="Run what it has, or export it for that.")

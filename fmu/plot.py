@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -62,9 +63,12 @@ def write_plot(path: Path, title: str, time_s: Sequence[float], columns: Sequenc
     ]
     charts = "\n".join(_chart(time_s, column) for column in drawn[:_MOST_CHARTS])
     rest = f"<p>Not drawn: {html.escape(', '.join(left_out))}</p>" if left_out else ""
-    span = f"{time_s[0]:g} s to {time_s[-1]:g} s, {len(time_s)} communication points" if time_s else "nothing was recorded"
+    span = (
+        f"{time_s[0]:g} s to {time_s[-1]:g} s, {len(time_s)} communication points" if time_s else "nothing was recorded"
+    )
     page = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f"<style>{_STYLE}</style>"
         f'<h1>{html.escape(title)}</h1><p>{span}</p><p id="at"></p>{charts}{rest}<script>{_SCRIPT}</script></html>\n'
     )
     try:
@@ -121,7 +125,7 @@ def _corners(points: list[tuple[float, float]], *, held: bool) -> list[tuple[flo
     if not held:
         return points
     corners = points[:1]
-    for (_, before), (at, after) in zip(points, points[1:], strict=False):
+    for (_, before), (at, after) in pairwise(points):
         corners += [(at, before), (at, after)]
     return corners
 

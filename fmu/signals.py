@@ -69,7 +69,7 @@ def _expressions(texts: Sequence[str], description: Description) -> list[tuple[V
 
 
 def _of_type(value: Any, variable: Variable) -> Any:
-    """A number of Python for the type of a variable: a truth for a Boolean or a Clock, a whole number for an integer."""
+    """A number of Python for the type of a variable: a truth for a Boolean or a Clock, a whole one for an integer."""
     if variable.type in ("Boolean", "Clock") and not isinstance(value, bool):
         return bool(value)
     if isinstance(value, bool) and variable.type not in ("Boolean", "Clock"):
@@ -78,8 +78,8 @@ def _of_type(value: Any, variable: Variable) -> Any:
         value = int(value)
     if not fits(value, variable.type) or variable.dimensions:
         raise FmuError(
-            f"the input {variable.name!r} is of type {variable.type}{' and an array' if variable.dimensions else ''}, and "
-            f"its expression gives {value!r}",
+            f"the input {variable.name!r} is {'an array' if variable.dimensions else 'of type'} {variable.type}, and its "
+            f"expression gives {value!r}",
             action="Round it with floor(...), or give the input in a file.",
         )
     return value
@@ -101,7 +101,7 @@ def _read_parquet(path: Path, description: Description) -> Inputs:
     if not path.is_file():
         raise InputUnreadable(f"{path}: no such file", action="Give a Parquet file with columns time, <input names>.")
     try:
-        import pyarrow as arrow  # noqa: PLC0415 - an extra
+        import pyarrow as pa  # noqa: PLC0415 - an extra
         from pyarrow import parquet  # noqa: PLC0415
     except ImportError as error:
         raise FmuError(
@@ -109,7 +109,7 @@ def _read_parquet(path: Path, description: Description) -> Inputs:
         ) from error
     try:
         table: Any = parquet.read_table(path)
-    except (arrow.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise InputUnreadable(f"{path}: not a readable Parquet file: {error}", action="Write it again.") from error
     columns: Mapping[str, list[Any]] = table.to_pydict()
     if next(iter(columns), None) != "time":
@@ -124,7 +124,9 @@ def _read_parquet(path: Path, description: Description) -> Inputs:
     rows: list[list[Any]] = []
     for k in range(len(times)):
         row = [columns[variable.name][k] for variable in variables]
-        wrong = next((v for v, value in zip(variables, row, strict=True) if not v.dimensions and not fits(value, v.type)), None)
+        wrong = next(
+            (v for v, value in zip(variables, row, strict=True) if not v.dimensions and not fits(value, v.type)), None
+        )
         if wrong is not None:
             raise FmuError(f"{path}: row {k + 1}: {wrong.name!r} is no {wrong.type}", action="Correct the row.")
         rows.append(row)

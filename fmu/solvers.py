@@ -108,7 +108,7 @@ class Integrator(ABC):
     def between(self, time_s: float) -> Vector:
         """The states at a time within the last step."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most hold nothing
         """Gives back memory that Python does not know of."""
 
     def slope(self, time_s: float, states: Vector) -> Vector:
@@ -200,9 +200,7 @@ class CVode(Integrator):
     def advance(self, limit_s: float) -> float:
         """One internal step, with the limit as CVODE's stop time."""
         self._ask(self._stop, self._memory, limit_s)
-        self._ask(
-            self._lib.CVode, self._memory, limit_s, self._vectors[0], ctypes.byref(self._reached), self._ONE_STEP
-        )
+        self._ask(self._lib.CVode, self._memory, limit_s, self._vectors[0], ctypes.byref(self._reached), self._ONE_STEP)
         self.time_s = self._reached.value
         return self.time_s
 

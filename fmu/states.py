@@ -146,8 +146,8 @@ def _names(owner: Instance, *, serialized: bool) -> _Names:
     if names is None or not can or not owner.interface.get_set_state:
         what = "canSerializeFMUState" if serialized else "canGetAndSetFMUState"
         raise FmuError(
-            f"{owner.name} ({owner.description.model_name}): its state cannot be {'serialized' if serialized else 'kept'}: "
-            f"it does not announce {what}",
+            f"{owner.name} ({owner.description.model_name}): its state cannot be "
+            f"{'serialized' if serialized else 'kept'}: it does not announce {what}",
             action="Use an algorithm without roll-back, or export the FMU with that capability.",
         )
     return names

@@ -54,7 +54,9 @@ class _Reader:
         for member in element.all("TerminalMemberVariable"):
             name = member.attributes.get("variableName", "")
             if name not in self._variables:
-                self.report(member, f"the terminal {text.get('name', '')!r} names the variable {name!r}, which is not there.")
+                self.report(
+                    member, f"the terminal {text.get('name', '')!r} names the variable {name!r}, which is not there."
+                )
             members.append((member.attributes.get("memberName", ""), name))
         if "name" not in text:
             self.report(element, "<Terminal> lacks the attribute name.")

@@ -155,7 +155,7 @@ class Worker:
         for part in self.parts:
             key = part.fmu.resolve()
             if key not in seen:
-                description = read_description(part.fmu)
+                description = read_description(part.fmu, lenient=not part.options.checked)
                 interface = choose_interface(description, part.options.kind)
                 check_platform(part.fmu, description, interface)
                 self._check_count(part, interface)
@@ -418,7 +418,7 @@ class _System:
         descriptions: dict[str, Description] = {}
         for index, (part, folder) in enumerate(unpacked):
             if folder not in descriptions:
-                descriptions[folder] = read_description(Path(folder))
+                descriptions[folder] = read_description(Path(folder), lenient=not part.options.checked)
             note = Note(self._board, index)
             instance = open_instance(Path(folder), descriptions[folder], part.name, note, options=part.options)
             self._instances.append(instance)

@@ -205,7 +205,7 @@ def test_an_input_that_changes_is_an_event_and_holds(open_: Open, version: int) 
     assert get()[0] == pytest.approx(math.exp(-1), abs=1e-7)
 
 
-@pytest.mark.parametrize("version", (2, 3))
+@pytest.mark.parametrize("version", [2, 3])
 def test_a_state_is_kept_put_back_and_goes_to_another_instance_as_bytes(open_: Open, version: int) -> None:
     first = open_("BouncingBall", version, solver=Solver(tolerance=1e-9))
     get = first.getter([first.variable("h"), first.variable("v")])
@@ -246,9 +246,7 @@ def test_an_fmu_without_that_capability_says_so(open_: Open) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_worker_runs_model_exchange_like_co_simulation(
-    exchange_fmus: Shelf, version: int
-) -> None:
+def test_a_worker_runs_model_exchange_like_co_simulation(exchange_fmus: Shelf, version: int) -> None:
     part = Part(name="d", fmu=exchange_fmus["Dahlquist", version], inputs=["u"], outputs=["x"])
     with Worker([part]) as worker:
         assert worker.step(1.0, [0.0])[0] == pytest.approx(math.exp(-1), abs=1e-5)

@@ -108,13 +108,21 @@ def test_intermediate_update_is_heard_and_may_end_a_step(opened: Any) -> None:
     assert [told.time_s for told in heard] == [0.02]
     assert heard[0].get_allowed
     assert heard[0].can_return_early
-    ended = opened("Clocked", intermediate=lambda _: True)
-    ended.initialize({})
+
+
+def test_a_step_that_intermediate_update_ends_goes_on_from_there(opened: Any) -> None:
+    answers = iter([True, False, False])
+    fmu = opened("Clocked", intermediate=lambda _: next(answers, False))
+    fmu.initialize({})
+    fmu.step(0.04)
+    assert (fmu.early_returns, fmu.time_s) == (1, 0.04)
+
+
+def test_an_error_in_intermediate_update_comes_out_of_the_step(opened: Any) -> None:
+    wrong = opened("Clocked", intermediate=lambda _: 1 / 0)
+    wrong.initialize({})
     with pytest.raises(ZeroDivisionError):
-        wrong = opened("Clocked", intermediate=lambda _: 1 / 0)
-        wrong.initialize({})
         wrong.step(0.1)
-    assert ended.early_returns == 0
 
 
 def test_clocks_are_run_in_a_worker_and_recorded(features: dict[str, Path]) -> None:

@@ -32,7 +32,8 @@ def test_build_then_info_then_run(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert (shown["fmiVersion"], shown["modelName"]) == ("3.0", "RoomThermal")
     assert shown["variables"][1] == {
         "name": "heat_load", "valueReference": 1, "type": "Float64", "causality": "input",
-        "variability": "continuous", "start": 0.0, "unit": "W", "min": None, "max": None,
+        "variability": "continuous", "start": 0.0, "unit": "W", "displayUnit": "kW", "min": None, "max": None,
+        "nominal": None, "dimensions": [], "items": [], "aliases": [], "clock": None,
         "description": "Heat given off by what stands in the room",
     }  # fmt: skip
     table = tmp_path / "r.csv"

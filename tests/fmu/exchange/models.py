@@ -70,7 +70,6 @@ MODELS = {
 }  # fmt: skip
 
 
-
 def make(name: str, version: int, folder: Path) -> Path:
     """Builds the FMU of a model in an FMI version."""
     source = folder / f"{name}{version}"
@@ -86,18 +85,26 @@ def _words(v: V, *, initial: bool) -> str:
         "fixed" if v.causality == "parameter" else "continuous" if v.type == "Float64" else "discrete"
     )
     exact = ' initial="exact"' if initial and v.start is not None and v.causality in ("output", "local") else ""
-    return f'name="{v.name}" valueReference="{v.reference}" causality="{v.causality}" variability="{variability}"{exact}'
+    return (
+        f'name="{v.name}" valueReference="{v.reference}" causality="{v.causality}" variability="{variability}"{exact}'
+    )
 
 
 def _start(v: V) -> str:
     return f" start={quoteattr(v.start)}" if v.start is not None else ""
 
 
+def _variability_1(v: V) -> str:
+    if v.causality == "parameter":
+        return "parameter"
+    return "continuous" if v.type == "Float64" else "discrete"
+
+
 def _xml_1(name: str, model: Model) -> str:
     rows = "".join(
         f'<ScalarVariable name="{v.name}" valueReference="{v.reference}" '
         f'causality="{v.causality if v.causality in ("input", "output") else "internal"}" '
-        f'variability="{"parameter" if v.causality == "parameter" else "continuous" if v.type == "Float64" else "discrete"}">'
+        f'variability="{_variability_1(v)}">'
         f"<{LEGACY[v.type]}{_start(v)}/></ScalarVariable>"
         for v in model.variables
     )
