@@ -78,8 +78,8 @@ def _of_type(value: Any, variable: Variable) -> Any:
         value = int(value)
     if not fits(value, variable.type) or variable.dimensions:
         raise FmuError(
-            f"the input {variable.name!r} is {'an array' if variable.dimensions else 'of type'} {variable.type}, and its "
-            f"expression gives {value!r}",
+            f"the input {variable.name!r} is {'an array' if variable.dimensions else 'of type'} {variable.type}, and "
+            f"its expression gives {value!r}",
             action="Round it with floor(...), or give the input in a file.",
         )
     return value
