@@ -80,6 +80,8 @@ class Instance(ABC):
         self._held: dict[str, Any] = {}
         self._arrays: WeakSet[Block] = WeakSet()
         self.no_rollback = True
+        self._first_s = self._length_s = self._reached_s = 0.0
+        self._made = 0
         self._alive = False
         path = find_binary(folder, description, interface)
         from fmu.slave import Slave  # noqa: PLC0415 - FMPy is imported where an FMU is loaded only
@@ -175,7 +177,15 @@ class Instance(ABC):
         Raises:
             StepFailed: The FMU refused, or could not go the whole way.
         """
-        self._step(self.time_s, step_s)
+        time_s = self.time_s
+        if step_s != self._length_s or time_s != self._reached_s:
+            self._first_s, self._length_s, self._made = time_s, step_s, 0
+        self._step(time_s, step_s)
+        self._made += 1
+        if self.time_s == time_s + step_s:
+            # a product, not a sum: over many steps, rounding would lead beyond the stop time that an FMU was told
+            self.time_s = self._first_s + self._made * step_s
+        self._reached_s = self.time_s
 
     def getter(self, variables: Sequence[Variable]) -> Getter:
         """Prepares reading some variables, all in one call for each type.

@@ -22,8 +22,12 @@ def command() -> None:
 @command.command()
 @click.argument("source", type=_PATH)
 @click.option("-o", "--out", type=_PATH, help="The .fmu to write; by default SOURCE.fmu, and for an .fmu itself.")
-def build(source: Path, out: Path | None) -> None:
-    """Build an FMU for this platform.
+@click.option(
+    "--target", "platforms", multiple=True, metavar="PLATFORM",
+    help="Build for this platform, such as aarch64-linux or x86_64-windows, with ziglang; may be repeated.",
+)  # fmt: skip
+def build(source: Path, out: Path | None, platforms: tuple[str, ...]) -> None:
+    """Build an FMU, by default for this platform.
 
     SOURCE is a folder with model.c and modelDescription.xml, or an .fmu with sources. The same sources and compiler
     give the same bytes.
@@ -31,7 +35,7 @@ def build(source: Path, out: Path | None) -> None:
     from fmu.build import build as build_fmu  # noqa: PLC0415 - only when it is used
 
     target = out or (source if source.suffix == ".fmu" else source.with_name(f"{source.name}.fmu"))
-    click.echo(str(build_fmu(source, target)))
+    click.echo(str(build_fmu(source, target, platforms=platforms)))
 
 
 @command.command()

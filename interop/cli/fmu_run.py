@@ -51,7 +51,8 @@ class Request:
 
 def run(request: Request) -> None:
     """Makes the run; what it says besides its results goes to standard error."""
-    from fmu.description import Experiment, read_description  # noqa: PLC0415 - only when it is used
+    from dtdl.errors import FmuError, InputUnreadable  # noqa: PLC0415 - only when it is used
+    from fmu.description import Experiment, read_description  # noqa: PLC0415
     from fmu.recorder import Run  # noqa: PLC0415
     from fmu.shipped import provide  # noqa: PLC0415
     from fmu.signals import read_signals  # noqa: PLC0415
@@ -66,7 +67,11 @@ def run(request: Request) -> None:
     outputs = request.names or None
     bare = Run(path, experiment=experiment, start=start, outputs=outputs, options=options, description=description)
     points = [bare.start_s + k * bare.step_s for k in range(bare.count + 1)]
-    inputs = read_signals(request.inputs, description, points)
+    try:
+        inputs = read_signals(request.inputs, description, points)
+    except FmuError as error:
+        # nothing was simulated: what was given cannot be used
+        raise InputUnreadable(error.message, action=error.action) from error
     prepared = bare
     if inputs is not None:
         prepared = Run(
@@ -157,17 +162,20 @@ def _draw(
 
 
 def _options(request: Request, description: Description) -> Options:
-    from dtdl.errors import FmuError  # noqa: PLC0415 - only when it is used
+    from dtdl.errors import FmuError, InputUnreadable  # noqa: PLC0415 - only when it is used
     from fmu.options import Options, choose_interface  # noqa: PLC0415
     from fmu.solvers import FIXED, Solver  # noqa: PLC0415
 
     name, tolerance, step_s = request.solver
     if step_s is not None and name not in FIXED:
         raise click.BadParameter(f"only {' and '.join(sorted(FIXED))} have a fixed step", param_hint="--solver-step")
-    kind = choose_interface(description, "model-exchange" if request.model_exchange else None).kind
+    try:
+        kind = choose_interface(description, "model-exchange" if request.model_exchange else None).kind
+    except FmuError as error:
+        raise InputUnreadable(error.message, action=error.action) from error
     if kind == "co-simulation":
         if any(value is not None for value in request.solver):
-            raise FmuError(
+            raise InputUnreadable(
                 f"{description.file}: a solver was given, and co-simulation has its own",
                 action="Add --model-exchange, or leave the solver out.",
             )
