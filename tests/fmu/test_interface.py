@@ -38,7 +38,10 @@ EVERYTHING = described(
     variable("1st", causality="parameter", variability="fixed", unit="J/K"),
     variable("gain", causality="parameter", variability="tunable", unit="W"),
     variable("matrix", dimensions=(Dimension(start=2), Dimension(start=3))),
-    variable("mode", "Enumeration", items=(Item(name="on / off", value=1), Item(name="on?off", value=2, description="D"))),
+    variable(
+        "mode", "Enumeration",
+        items=(Item(name="on / off", value=1), Item(name="on?off", value=2, description="D")),
+    ),
     variable("tick", "Clock", clock=Clock()),
     variable("hidden", causality="local"),
 )  # fmt: skip
