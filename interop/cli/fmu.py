@@ -172,6 +172,8 @@ def to_dtdl(fmu: str, dtmi: str, outputs: Literal["Telemetry", "Property"], out:
 
 
 def _as_json(description: Description, platforms: list[str]) -> dict[str, Any]:
+    from fmu.sandbox import why_not  # noqa: PLC0415 - only when it is used
+
     interfaces = [description.co_simulation, description.model_exchange, description.scheduled_execution]
     experiment = description.experiment
     return {
@@ -192,6 +194,7 @@ def _as_json(description: Description, platforms: list[str]) -> dict[str, Any]:
             "stepSize": experiment.step_s,
             "tolerance": experiment.tolerance,
         },
+        "isolation": {"bubblewrap": not why_not(), "reason": why_not() or None},
         "icon": description.icon or None,
         "terminals": [_terminal(terminal) for terminal in description.terminals],
         "units": [_unit(unit) for unit in description.units.values()],
@@ -259,6 +262,8 @@ def _plain(value: object) -> object:
 
 
 def _as_text(description: Description, platforms: list[str]) -> list[str]:
+    from fmu.sandbox import why_not  # noqa: PLC0415 - only when it is used
+
     interfaces = [description.co_simulation, description.model_exchange, description.scheduled_execution]
     experiment = description.experiment
     span = ", ".join(
@@ -271,6 +276,7 @@ def _as_text(description: Description, platforms: list[str]) -> list[str]:
         + ", ".join(found.kind for found in interfaces if found is not None),
         *([description.description] if description.description else []),
         f"platforms: {', '.join(platforms) or 'none'}",
+        f"isolation here: a process with limits; bubblewrap: {why_not() or 'works'}",
         *([f"icon: {description.icon}"] if description.icon else []),
         *([f"default experiment: {span}"] if span else []),
         "",

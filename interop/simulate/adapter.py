@@ -21,12 +21,13 @@ from pydantic import BaseModel
 
 from dtdl.diagnostic import Diagnostic
 from dtdl.elements import Enum
-from dtdl.errors import ConfigInvalid, FmuError, LinkDown, MegatwinError
+from dtdl.errors import ConfigInvalid, LinkDown, MegatwinError
 from fmu.binaries import check_platform
 from fmu.description import Description as FmuDescription
 from fmu.description import Variable
 from fmu.instance import fits
 from fmu.interface import is_taken, mismatch, unit_name
+from fmu.options import choose_interface
 from fmu.shipped import provide
 from fmu.worker import Part, Worker, WorkerLimits
 from interop.outbox import Outbox
@@ -155,9 +156,7 @@ class FmuAdapter(Adapter):
         settings = self._settings
         description = checks.describe(settings, self.source.base)
         path = provide(settings.fmu, Path(self.source.base))
-        if description.co_simulation is None:
-            raise FmuError(f"{settings.fmu}: it has no co-simulation", action="Export it for co-simulation.")
-        check_platform(path, description, description.co_simulation)
+        check_platform(path, description, choose_interface(description))
         start, findings = checks.start_values(settings, description)
         if findings:
             raise ConfigInvalid(findings)
