@@ -29,8 +29,8 @@ PUBLIC = {
         "compile", "converter", "convertible", "dump", "dumps", "equal", "parse", "parse_unit", "unit",
     ],
     "fmu": [
-        "Description", "Part", "Result", "Variable", "Worker", "WorkerLimits", "build", "library_fmu",
-        "library_names", "read_description", "simulate", "unpack",
+        "Description", "Options", "Part", "Result", "Solver", "Variable", "Worker", "WorkerLimits", "build",
+        "library_fmu", "library_names", "read_description", "simulate", "to_interface", "unpack",
     ],
     "interop": [
         "Adapter", "AsyncClient", "Binding", "Browses", "Caller", "Calls", "Client", "Configuration", "Description",
