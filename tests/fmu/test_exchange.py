@@ -270,3 +270,20 @@ def test_the_recorder_runs_model_exchange(exchange_fmus: Shelf) -> None:
     result = simulate(exchange_fmus["Stair", 2], experiment=Experiment(stop_s=20.0, step_s=1.0))
     assert result.ended_early
     assert result["counter"] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_directional_derivatives_agree_with_differences(open_: Open, version: int) -> None:
+    oscillator = open_("VanDerPol", version, start={"mu": 3.0})
+    oscillator.step(0.7)
+    knowns = [oscillator.variable(name) for name in ("x0", "x1")]
+    unknowns = [oscillator.variable(name) for name in ("der(x0)", "der(x1)")]
+    x0, x1 = oscillator.getter(knowns)()
+    found = oscillator.directional(unknowns, knowns, [2.0, -1.0])
+
+    def slope(a: float, b: float) -> float:
+        return 3.0 * (1 - a * a) * b - a
+
+    step = 1e-6
+    difference = (slope(x0 + 2 * step, x1 - step) - slope(x0 - 2 * step, x1 + step)) / (2 * step)
+    assert found == [-1.0, pytest.approx(difference, rel=1e-6)]

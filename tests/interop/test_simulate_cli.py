@@ -6,13 +6,14 @@ import csv
 import io
 import json
 import math
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from fmu.shipped import library_source
-from interop.cli import main
+from interop.cli import fmu_run, main
 from tests.fmu.exchange.models import make
 
 SOURCES = Path(__file__).parents[1] / "fmu" / "sources"
@@ -188,3 +189,22 @@ def test_an_fmu_for_another_processor_is_built_with_ziglang(tmp_path: Path, caps
     assert out.read_bytes() == first
     assert main([*arguments[:-1], "vax-vms"]) == 5
     assert "x86_64-windows" in capsys.readouterr().err
+
+
+def test_progress_is_shown_on_a_terminal_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0.0, 0.1, 0.5, 0.9])
+    monkeypatch.setattr(fmu_run.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.delenv("CI", raising=False)
+    shown = fmu_run.Progress(0.0, 100.0)
+    for time_s in (10.0, 50.0):
+        shown.at(time_s, [])
+    shown.end()
+    assert capsys.readouterr().err == "\r 50%  t = 50 s  100 x real time \n"
+    monkeypatch.setenv("CI", "true")
+    hidden = fmu_run.Progress(0.0, 100.0)
+    hidden.at(50.0, [])
+    hidden.end()
+    assert capsys.readouterr().err == ""

@@ -202,8 +202,20 @@ fmi2Status fmi2CancelStep(fmi2Component component) { return failed(component, "a
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
+#ifdef PARTIALS
+fmi2Status fmi2GetDirectionalDerivative(fmi2Component component, REFERENCES, const fmi2ValueReference known[],
+                                        size_t nKnown, const fmi2Real seed[], fmi2Real sensitivity[]) {
+    for (size_t k = 0; k < n; k++) {
+        sensitivity[k] = 0;
+        for (size_t j = 0; j < nKnown; j++)
+            sensitivity[k] += seed[j] * model_partial(&((Component *)component)->m, r[k], known[j]);
+    }
+    return fmi2OK;
+}
+#else
 ABSENT(fmi2GetDirectionalDerivative, REFERENCES, const fmi2ValueReference known[], size_t nKnown,
        const fmi2Real seed[], fmi2Real sensitivity[])
+#endif
 ABSENT(fmi2SetRealInputDerivatives, REFERENCES, const fmi2Integer orders[], const fmi2Real values[])
 ABSENT(fmi2GetRealOutputDerivatives, REFERENCES, const fmi2Integer orders[], fmi2Real values[])
 ABSENT(fmi2GetStatus, const fmi2StatusKind kind, fmi2Status *value)

@@ -279,10 +279,36 @@ ABSENT(fmi3SetClock, REFERENCES, const fmi3Clock values[])
 ABSENT(fmi3GetNumberOfVariableDependencies, fmi3ValueReference r, size_t *n)
 ABSENT(fmi3GetVariableDependencies, fmi3ValueReference dependent, size_t elements[], fmi3ValueReference r[],
        size_t independents[], fmi3DependencyKind kinds[], size_t n)
+#ifdef PARTIALS
+fmi3Status fmi3GetDirectionalDerivative(fmi3Instance instance, REFERENCES, const fmi3ValueReference knowns[],
+                                        size_t nKnowns, const fmi3Float64 seed[], size_t nSeed,
+                                        fmi3Float64 sensitivity[], size_t nSensitivity) {
+    if (nSeed != nKnowns || nSensitivity != n) return failed(instance, "derivatives are of scalars only");
+    for (size_t k = 0; k < n; k++) {
+        sensitivity[k] = 0;
+        for (size_t j = 0; j < nKnowns; j++)
+            sensitivity[k] += seed[j] * model_partial(&((Component *)instance)->m, r[k], knowns[j]);
+    }
+    return fmi3OK;
+}
+
+fmi3Status fmi3GetAdjointDerivative(fmi3Instance instance, REFERENCES, const fmi3ValueReference knowns[],
+                                    size_t nKnowns, const fmi3Float64 seed[], size_t nSeed, fmi3Float64 sensitivity[],
+                                    size_t nSensitivity) {
+    if (nSeed != n || nSensitivity != nKnowns) return failed(instance, "derivatives are of scalars only");
+    for (size_t j = 0; j < nKnowns; j++) {
+        sensitivity[j] = 0;
+        for (size_t k = 0; k < n; k++)
+            sensitivity[j] += seed[k] * model_partial(&((Component *)instance)->m, r[k], knowns[j]);
+    }
+    return fmi3OK;
+}
+#else
 ABSENT(fmi3GetDirectionalDerivative, REFERENCES, const fmi3ValueReference knowns[], size_t nKnowns,
        const fmi3Float64 seed[], size_t nSeed, fmi3Float64 sensitivity[], size_t nSensitivity)
 ABSENT(fmi3GetAdjointDerivative, REFERENCES, const fmi3ValueReference knowns[], size_t nKnowns,
        const fmi3Float64 seed[], size_t nSeed, fmi3Float64 sensitivity[], size_t nSensitivity)
+#endif
 ABSENT(fmi3GetIntervalDecimal, REFERENCES, fmi3Float64 intervals[], fmi3IntervalQualifier qualifiers[])
 ABSENT(fmi3GetIntervalFraction, REFERENCES, fmi3UInt64 counters[], fmi3UInt64 resolutions[],
        fmi3IntervalQualifier qualifiers[])

@@ -9,6 +9,7 @@
  *   TEXTS      optional: how many strings; value references from 2000
  *   BLOBS      optional: how many binaries; value references from 3000
  *   ENDS       optional: the model defines model_ended, which tells that it wants to end (FMI 2.0 and 3.0)
+ *   PARTIALS   optional: the model defines model_partial, from which derivatives are given (FMI 2.0 and 3.0)
  *   MODEL_EXCHANGE  optional: model exchange instead of co-simulation. The model defines STATES, INDICATORS and
  *              STATE_REFERENCES (value references of its states, such as {1, 2}), and in place of model_step the
  *              functions model_derivatives, model_indicators, model_event and model_completed
@@ -79,6 +80,11 @@ static const char *model_step(Values *m, double h);
 #ifdef ARRAYS
 /* Number of elements of the real variable of a value reference. */
 static size_t model_size(const Values *m, unsigned reference);
+#endif
+
+#ifdef PARTIALS
+/* The partial derivative of one real variable with respect to another, by their value references. */
+static double model_partial(Values *m, unsigned unknown, unsigned known);
 #endif
 
 #ifdef ENDS

@@ -1,6 +1,7 @@
 /* The oscillator of van der Pol: stiff where mu is large. */
 #define TOKEN "{vanderpol-me}"
 #define MODEL_EXCHANGE
+#define PARTIALS
 #define STATES 2
 #define INDICATORS 0
 #define STATE_REFERENCES {1, 3}
@@ -33,4 +34,11 @@ static void model_event(Values *m, Event *e) { (void)m, (void)e; }
 static int model_completed(Values *m) {
     (void)m;
     return 0;
+}
+static double model_partial(Values *m, unsigned unknown, unsigned known) {
+    double *v = m->v;
+    if (unknown == DER_X0) return known == X1;
+    if (unknown != DER_X1) return 0;
+    if (known == X0) return -2 * v[MU] * v[X0] * v[X1] - 1;
+    return known == X1 ? v[MU] * (1 - v[X0] * v[X0]) : 0;
 }

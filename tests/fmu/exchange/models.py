@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 from xml.sax.saxutils import quoteattr
@@ -34,7 +34,7 @@ class Model:
     variables: tuple[V, ...]
     indicators: int = 0
     capabilities: str = ""
-    more: dict[str, str] = field(default_factory=dict)
+    """A capability of FMI 2.0; FMI 3.0 has it in the plural."""
 
 
 MODELS = {
@@ -48,7 +48,8 @@ MODELS = {
         (
             V("x0", 1, "output", start="2"), V("der(x0)", 2, derivative=1), V("x1", 3, "output", start="0"),
             V("der(x1)", 4, derivative=3), parameter("mu", 5, "1"),
-        )
+        ),
+        capabilities="providesDirectionalDerivative{s}",
     ),
     "BouncingBall": Model(
         (
@@ -94,6 +95,10 @@ def _start(v: V) -> str:
     return f" start={quoteattr(v.start)}" if v.start is not None else ""
 
 
+def _can(model: Model, plural: str) -> str:
+    return f'{model.capabilities.format(s=plural)}="true"' if model.capabilities else ""
+
+
 def _variability_1(v: V) -> str:
     if v.causality == "parameter":
         return "parameter"
@@ -127,7 +132,8 @@ def _xml_2(name: str, model: Model) -> str:
     slopes = f"<Derivatives>{slopes}</Derivatives>" if slopes else ""
     return f"""<fmiModelDescription fmiVersion="2.0" modelName="{name}" guid="{{{name.lower()}-me}}"
  numberOfEventIndicators="{model.indicators}">
-<ModelExchange modelIdentifier="{name}" canGetAndSetFMUstate="true" canSerializeFMUstate="true"/>
+<ModelExchange modelIdentifier="{name}" canGetAndSetFMUstate="true" canSerializeFMUstate="true"
+ {_can(model, "")}/>
 <ModelVariables>{rows}</ModelVariables>
 <ModelStructure><Outputs>{outputs}</Outputs>{slopes}</ModelStructure></fmiModelDescription>"""
 
@@ -146,6 +152,7 @@ def _xml_3(name: str, model: Model) -> str:
         f'<ContinuousStateDerivative valueReference="{v.reference}"/>' for v in model.variables if v.derivative
     )
     return f"""<fmiModelDescription fmiVersion="3.0" modelName="{name}" instantiationToken="{{{name.lower()}-me}}">
-<ModelExchange modelIdentifier="{name}" canGetAndSetFMUState="true" canSerializeFMUState="true"/>
+<ModelExchange modelIdentifier="{name}" canGetAndSetFMUState="true" canSerializeFMUState="true"
+ {_can(model, "s")}/>
 <ModelVariables>{rows}</ModelVariables>
 <ModelStructure>{structure}</ModelStructure></fmiModelDescription>"""
