@@ -44,6 +44,7 @@ class ModelExchange(Moded):
     Attributes:
         events: How many events were handled, the one at the start not counted.
         steps: How many steps the integrator made.
+        asked: Relative tolerance that initialization was given.
     """
 
     interface_kind: ClassVar[Kind] = "model-exchange"
@@ -58,6 +59,7 @@ class ModelExchange(Moded):
         self.solver = solver or Solver()
         self.events = 0
         self.steps = 0
+        self.asked: float | None = None
         self._integrator: Integrator | None = None
         self._refusal: tuple[str, int] | None = None
         super().__init__(folder, description, name, note)
@@ -78,12 +80,12 @@ class ModelExchange(Moded):
 
     # ---- the loop
 
-    def _begin(self, tolerance: float | None) -> None:
+    def _begin(self) -> None:
         """From the event at the start to the continuous-time mode; called when initialization is done."""
         import numpy as np  # noqa: PLC0415 - it is slow to import
 
         chosen = self.solver
-        relative = chosen.tolerance or tolerance or self.description.experiment.tolerance or TOLERANCE
+        relative = chosen.tolerance or self.asked or self.description.experiment.tolerance or TOLERANCE
         self._chosen = Solver(
             name=chosen.name, tolerance=relative, step_s=chosen.step_s, most_events=chosen.most_events
         )

@@ -38,9 +38,12 @@ class CoSimulation1(EarlierCoSimulation, _Named):
             self.function(name).restype = ctypes.c_int
         return {"functions": callbacks(fmi1CallbackFunctions, self.name, self.logged)}
 
-    def _initialize(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
+    def _enter(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
         del tolerance  # FMI 1.0 has none for co-simulation
-        self._call("InitializeSlave", self.component, start_s, stop_s is not None, stop_s or 0.0)
+        self._span = (start_s, stop_s is not None, stop_s or 0.0)
+
+    def _leave(self) -> None:
+        self._call("InitializeSlave", self.component, *self._span)
 
 
 class ModelExchange1(ModelExchange, _Named):
@@ -57,13 +60,16 @@ class ModelExchange1(ModelExchange, _Named):
     def _options(self) -> Mapping[str, Any]:
         return {"functions": callbacks(fmi1CallbackFunctions, self.name, self.logged)}
 
-    def _initialize(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
+    def _enter(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
         del stop_s
+        self.asked = tolerance
         self._call("SetTime", self.component, start_s)
+
+    def _leave(self) -> None:
         info = fmi1EventInfo()
-        self._call("Initialize", self.component, tolerance is not None, tolerance or 0.0, ctypes.byref(info))
+        self._call("Initialize", self.component, self.asked is not None, self.asked or 0.0, ctypes.byref(info))
         self._first = _told(info)
-        self._begin(tolerance)
+        self._begin()
 
     def _sizes(self) -> tuple[int, int]:
         return self.description.continuous_states, self.description.event_indicators

@@ -31,7 +31,7 @@ class _Initialized(Instance):
     def _options(self) -> Mapping[str, Any]:
         return {"callbacks": callbacks(fmi2CallbackFunctions, self.name, self.logged)}
 
-    def _initialize(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
+    def _enter(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
         self._call(
             "SetupExperiment",
             self.component,
@@ -42,6 +42,8 @@ class _Initialized(Instance):
             stop_s or 0.0,
         )
         self._call("EnterInitializationMode", self.component)
+
+    def _leave(self) -> None:
         self._call("ExitInitializationMode", self.component)
 
 
@@ -50,7 +52,7 @@ class CoSimulation2(EarlierCoSimulation, _Initialized):
 
     kind = FMU2Slave
 
-    def _not_done(self, status: int) -> None:
+    def not_done(self, status: int) -> None:
         """Discard may mean that the FMU wants to end (FMI 2.0, 4.2.3)."""
         if status == DISCARD:
             asked = ctypes.c_int(0)
@@ -70,9 +72,13 @@ class ModelExchange2(ModelExchange, _Initialized):
     kind = FMU2Model
     suffixes: ClassVar[Mapping[str, str]] = SUFFIXES
 
-    def _initialize(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
-        super()._initialize(start_s, stop_s, tolerance)
-        self._begin(tolerance)
+    def _enter(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
+        self.asked = tolerance
+        super()._enter(start_s, stop_s, tolerance)
+
+    def _leave(self) -> None:
+        super()._leave()
+        self._begin()
 
     def _sizes(self) -> tuple[int, int]:
         return len(self.description.derivatives), self.description.event_indicators
@@ -94,5 +100,5 @@ class ModelExchange2(ModelExchange, _Initialized):
 
     def _completed(self) -> tuple[bool, bool]:
         event, ends = ctypes.c_int(), ctypes.c_int()
-        self._call("CompletedIntegratorStep", self.component, self.no_rollback, ctypes.byref(event), ctypes.byref(ends))
+        self._call("CompletedIntegratorStep", self.component, self.final, ctypes.byref(event), ctypes.byref(ends))
         return bool(event.value), bool(ends.value)

@@ -50,7 +50,7 @@ class Version3(Moded):
     def _options(self) -> Mapping[str, Any]:
         return {"logMessage": self._log}
 
-    def _initialize(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
+    def _enter(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
         self._call(
             "EnterInitializationMode",
             self.component,
@@ -60,6 +60,8 @@ class Version3(Moded):
             stop_s is not None,
             stop_s or 0.0,
         )
+
+    def _leave(self) -> None:
         self._call("ExitInitializationMode", self.component)
         if self.has_events and any(variable.clock is not None for variable in self.description.variables):
             self._clocks = Clocks(self)
@@ -164,8 +166,8 @@ class CoSimulation3(Version3):
             self._raised, stop = error, True
         request[0] = bool(stop and can_return)
 
-    def _initialize(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
-        super()._initialize(start_s, stop_s, tolerance)
+    def _leave(self) -> None:
+        super()._leave()
         if self.event_mode:
             self._leave_events()
 
@@ -182,7 +184,7 @@ class CoSimulation3(Version3):
 
         def step(time_s: float, step_s: float) -> None:
             self.note.call("fmi3DoStep", time_s)
-            status = function(component, time_s, step_s, self.no_rollback, *results)
+            status = function(component, time_s, step_s, self.final, *results)
             if self._raised is not None:
                 raised, self._raised = self._raised, None
                 raise raised
@@ -241,10 +243,14 @@ class ModelExchange3(ModelExchange, Version3):
     instantiate = "InstantiateModelExchange"
     derivatives: ClassVar[str] = "GetContinuousStateDerivatives"
 
-    def _initialize(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
+    def _enter(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
+        self.asked = tolerance
         check_clocks(self.description, has_event_mode=True)
-        super()._initialize(start_s, stop_s, tolerance)
-        self._begin(tolerance)
+        super()._enter(start_s, stop_s, tolerance)
+
+    def _leave(self) -> None:
+        super()._leave()
+        self._begin()
 
     def _sizes(self) -> tuple[int, int]:
         states, indicators = ctypes.c_size_t(), ctypes.c_size_t()
@@ -258,7 +264,7 @@ class ModelExchange3(ModelExchange, Version3):
     def _completed(self) -> tuple[bool, bool]:
         event, ends = ctypes.c_bool(), ctypes.c_bool()
         places = (ctypes.byref(event), ctypes.byref(ends))
-        self._call("CompletedIntegratorStep", self.component, self.no_rollback, *places)
+        self._call("CompletedIntegratorStep", self.component, self.final, *places)
         return event.value, ends.value
 
     def _communication_step(self, time_s: float, step_s: float) -> None:

@@ -48,8 +48,8 @@ class Instance(ABC):
         structure: Structural parameters that were set.
         messages: What the FMU logged last.
         time_s: Simulation time reached, in seconds.
-        no_rollback: Whether the FMU may forget what was before a step; false as soon as a state is kept.
         ended: Whether the FMU asked to end the simulation.
+        final: Whether a step that was made is never taken back; set before `leave`, and false once a state was saved.
     """
 
     kind: ClassVar[type]
@@ -67,6 +67,7 @@ class Instance(ABC):
         self.name = name
         self.time_s = 0.0
         self.ended = False
+        self.final = True
         self.structure: dict[str, int] = {}
         self.messages: deque[str] = deque(maxlen=_KEPT_MESSAGES)
         interface = description.interface(self.interface_kind)
@@ -79,7 +80,6 @@ class Instance(ABC):
         self.note = note
         self._held: dict[str, Any] = {}
         self._arrays: WeakSet[Block] = WeakSet()
-        self.no_rollback = True
         self._first_s = self._length_s = self._reached_s = 0.0
         self._made = 0
         self._alive = False
@@ -101,7 +101,12 @@ class Instance(ABC):
         """What FMPy's ``instantiate`` is given."""
 
     @abstractmethod
-    def _initialize(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None: ...
+    def _enter(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
+        """Begins initialization; what depends on inputs may be read and set until `_leave`, but not before FMI 2.0."""
+
+    @abstractmethod
+    def _leave(self) -> None:
+        """Ends initialization."""
 
     @property
     def is_direct(self) -> bool:
@@ -145,7 +150,24 @@ class Instance(ABC):
         stop_s: float | None = None,
         tolerance: float | None = None,
     ) -> None:
-        """Sets start values and initializes.
+        """Sets start values and initializes: `enter` and `leave` in one.
+
+        Raises:
+            FmuError: A name that is not there or may not be set, or a value of another type.
+            StepFailed: The FMU refused.
+        """
+        self.enter(values, start_s=start_s, stop_s=stop_s, tolerance=tolerance)
+        self.leave()
+
+    def enter(
+        self,
+        values: Mapping[str, Any],
+        *,
+        start_s: float = 0.0,
+        stop_s: float | None = None,
+        tolerance: float | None = None,
+    ) -> None:
+        """Sets start values and begins initialization.
 
         Args:
             values: Start values by variable name; what the description allows to be set (see `Variable.is_settable`).
@@ -165,7 +187,15 @@ class Instance(ABC):
         plain = [(variable, value) for variable, value in named if variable not in structural]
         if plain:
             self.setter([variable for variable, _ in plain])([value for _, value in plain])
-        self._initialize(start_s, stop_s, tolerance)
+        self._enter(start_s, stop_s, tolerance)
+
+    def leave(self) -> None:
+        """Ends initialization.
+
+        Raises:
+            StepFailed: The FMU refused.
+        """
+        self._leave()
         self._step = self._prepare_step()
 
     def step(self, step_s: float) -> None:
@@ -186,6 +216,17 @@ class Instance(ABC):
             # a product, not a sum: over many steps, rounding would lead beyond the stop time that an FMU was told
             self.time_s = self._first_s + self._made * step_s
         self._reached_s = self.time_s
+
+    def not_done(self, status: int) -> None:
+        """Takes a step that was not made.
+
+        Args:
+            status: What the FMU answered.
+
+        Raises:
+            StepFailed: It does not mean that the FMU wants to end.
+        """
+        self.fail("DoStep", status)
 
     def getter(self, variables: Sequence[Variable]) -> Getter:
         """Prepares reading some variables, all in one call for each type.
@@ -239,7 +280,7 @@ class Instance(ABC):
             FmuError: The FMU does not announce that its state can be kept.
         """
         kept = states.save(self, self._extra_state())
-        self.no_rollback = False
+        self.final = False
         return kept
 
     def restore(self, state: State) -> None:

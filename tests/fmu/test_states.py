@@ -45,9 +45,9 @@ def test_a_state_that_is_put_back_gives_the_same_steps_again(opened: Any, name: 
     instance = opened(name)
     instance.step(10.0)
     before = value(instance, output)
-    assert instance.no_rollback
+    assert instance.final
     kept = instance.save()
-    assert not instance.no_rollback
+    assert not instance.final
     rows = []
     for _ in range(2):
         instance.restore(kept)
