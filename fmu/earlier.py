@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar, Final
 
 from fmu.description import FMI_2
-from fmu.instance import WARNING, Instance
+from fmu.instance import Instance
+from fmu.status import WARNING
 
 SUFFIXES: Final[Mapping[str, str]] = {
     "Float64": "Real",

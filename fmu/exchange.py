@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from dtdl.errors import StepFailed
 from fmu.description import Description
-from fmu.instance import DISCARD, WARNING
 from fmu.modes import EventInfo, Moded
 from fmu.note import Note
 from fmu.options import Kind
 from fmu.solvers import TOLERANCE, Integrator, Solver, address, integrator
+from fmu.status import DISCARD, WARNING
 
 if TYPE_CHECKING:
     from fmu.solvers import Vector

@@ -18,9 +18,10 @@ from fmpy.fmi2 import (
 
 from fmu.earlier import SUFFIXES, EarlierCoSimulation
 from fmu.exchange import ModelExchange
-from fmu.instance import DISCARD, Instance
+from fmu.instance import Instance
 from fmu.modes import EventInfo
 from fmu.slave import callbacks
+from fmu.status import DISCARD
 
 
 class _Initialized(Instance):

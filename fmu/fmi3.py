@@ -10,12 +10,13 @@ from typing import Any, ClassVar
 
 from fmpy.fmi3 import FMU3Model, FMU3Slave
 
+from fmu.block import Block, Members, Values
 from fmu.clocks import Clocks, check_clocks
 from fmu.description import FLOATS, INTEGERS, Description, Type, Variable
 from fmu.exchange import ModelExchange
-from fmu.instance import WARNING, Block, Members, Values
 from fmu.modes import EventInfo, Moded
 from fmu.note import Note
+from fmu.status import WARNING
 
 SUFFIXES: Mapping[str, str] = {
     **{name: name for name in (*FLOATS, *INTEGERS, "Boolean", "String", "Binary", "Clock")},

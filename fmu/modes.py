@@ -10,9 +10,10 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from fmu.block import Values
 from fmu.clocks import Clocks
 from fmu.description import Variable
-from fmu.instance import Getter, Instance, Setter, Values
+from fmu.instance import Getter, Instance, Setter
 
 _ITERATIONS: Final = 1000
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from dtdl.errors import FmuError, InputUnreadable
+from fmu.block import fits
 from fmu.description import INTEGERS, Description, Variable
 from fmu.expression import Value, compile_expression
-from fmu.instance import fits
 from fmu.recorder import Inputs, read_inputs
 
 _MOST_VALUES: Final = 20_000_000

@@ -23,9 +23,9 @@ from dtdl.diagnostic import Diagnostic
 from dtdl.elements import Enum
 from dtdl.errors import ConfigInvalid, LinkDown, MegatwinError
 from fmu.binaries import check_platform
+from fmu.block import fits
 from fmu.description import Description as FmuDescription
 from fmu.description import Variable
-from fmu.instance import fits
 from fmu.interface import is_taken, mismatch, unit_name
 from fmu.options import choose_interface
 from fmu.shipped import provide

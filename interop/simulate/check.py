@@ -12,8 +12,8 @@ from typing import Any, Final
 from dtdl.diagnostic import Diagnostic, Location, Severity
 from dtdl.errors import DescriptionInvalid, DtdlError, FmuError, PlatformMissing, UnitError
 from fmu.binaries import check_platform
+from fmu.block import fits
 from fmu.description import FLOATS, INTEGERS, Description, Variable, read_description
-from fmu.instance import fits
 from fmu.interface import check_binding, is_taken
 from fmu.options import choose_interface
 from fmu.quantity import in_variable_unit
