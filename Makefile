@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= auto
 FOR ?=
+# FMUs that others made, for tests; what the package is for is not needed
+FOREIGN := gemseo-fmu==3.1.1
 
 .PHONY: demo test check conformance format wheel docs clean
 
@@ -16,11 +18,13 @@ $(BIN)/.runtime: pyproject.toml constraints.txt
 $(BIN)/.test: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps '$(FOREIGN)'
 	touch $@ $(BIN)/.runtime
 
 $(BIN)/.check: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test,check]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps '$(FOREIGN)'
 	touch $@ $(BIN)/.test $(BIN)/.runtime
 
 demo: $(BIN)/.runtime

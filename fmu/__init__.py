@@ -12,14 +12,19 @@ if TYPE_CHECKING:
     from fmu.archive import unpack
     from fmu.build import build
     from fmu.description import Description, Variable, read_description
+    from fmu.interface import to_interface
+    from fmu.options import Options
     from fmu.recorder import Result, simulate
     from fmu.shipped import library_fmu, library_names
+    from fmu.solvers import Solver
     from fmu.worker import Part, Worker, WorkerLimits
 
 __all__ = [
     "Description",
+    "Options",
     "Part",
     "Result",
+    "Solver",
     "Variable",
     "Worker",
     "WorkerLimits",
@@ -28,13 +33,16 @@ __all__ = [
     "library_names",
     "read_description",
     "simulate",
+    "to_interface",
     "unpack",
 ]
 
 _HOMES = {
     "Description": "fmu.description",
+    "Options": "fmu.options",
     "Part": "fmu.worker",
     "Result": "fmu.recorder",
+    "Solver": "fmu.solvers",
     "Variable": "fmu.description",
     "Worker": "fmu.worker",
     "WorkerLimits": "fmu.worker",
@@ -43,6 +51,7 @@ _HOMES = {
     "library_names": "fmu.shipped",
     "read_description": "fmu.description",
     "simulate": "fmu.recorder",
+    "to_interface": "fmu.interface",
     "unpack": "fmu.archive",
 }
 

@@ -28,6 +28,21 @@ _MACHINES: Final = {
 }  # fmt: skip
 
 
+TARGETS: Final = (
+    "x86_64-linux", "aarch64-linux", "x86_64-windows", "aarch64-windows", "x86_64-darwin", "aarch64-darwin",
+)  # fmt: skip
+"""Platforms that `fmu.build` can be told to build for, in the words of FMI 3.0."""
+_LEGACY_OF: Final = {"x86_64-linux": "linux64", "x86_64-darwin": "darwin64", "x86_64-windows": "win64"}
+
+
+def target_member(description: Description, interface: Interface, target: str) -> str:
+    """Name inside the archive of a binary for one of `TARGETS`."""
+    folder = target if description.major >= FMI_3 else _LEGACY_OF.get(target, target)
+    system = target.partition("-")[2]
+    suffix = {"linux": ".so", "darwin": ".dylib", "windows": ".dll"}[system]
+    return f"binaries/{folder}/{interface.model_identifier}{suffix}"
+
+
 def ending() -> str:
     """Ending of a shared library here."""
     return _ENDINGS.get(sys.platform, ".so")

@@ -1,10 +1,11 @@
-"""C source → .fmu for this platform; the same sources and compiler give the same bytes."""
+"""C source → .fmu for this platform or for others; the same sources and compiler give the same bytes."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -46,13 +47,16 @@ class _Plan:
     includes: Sequence[str] = ()
 
 
-def build(source: Path, target: Path) -> Path:
-    """Builds the binary of an FMU for this platform and packs it.
+def build(source: Path, target: Path, *, platforms: Sequence[str] = ()) -> Path:
+    """Builds the binaries of an FMU and packs it.
 
     Args:
         source: A folder with ``model.c`` (and further ``.c`` and ``.h`` files) and ``modelDescription.xml``, whose
-            folders ``resources`` and ``documentation`` are packed too; or an ``.fmu`` with sources.
+            folders ``resources``, ``documentation`` and ``terminalsAndIcons`` are packed too; or an ``.fmu`` with
+            sources.
         target: The ``.fmu`` to write; replaced in one step when all went well.
+        platforms: What to build for, of `fmu.binaries.TARGETS`, with the compiler of the package ``ziglang``. Empty:
+            this platform, with its own compiler.
 
     Returns:
         The target.
@@ -74,10 +78,14 @@ def build(source: Path, target: Path) -> Path:
         else:
             archive.unpack(source, root)
             plan = _plan_of(root / "sources", description, interface)
-        platform = binaries.platform_names(description.major)[0]
-        binary = root / binaries.member(description, interface, platform)
-        binary.parent.mkdir(parents=True, exist_ok=True)
-        _compile(root / "sources", plan, interface.model_identifier, binary)
+        if not platforms:
+            platform = binaries.platform_names(description.major)[0]
+            binary = root / binaries.member(description, interface, platform)
+            _compile(root / "sources", plan, interface.model_identifier, binary, _Tool(compiler=(compiler(),)))
+        for platform in platforms:
+            tool = cross_tool(platform)
+            binary = root / binaries.target_member(description, interface, platform)
+            _compile(root / "sources", plan, interface.model_identifier, binary, tool)
         packed = Path(scratch) / "packed.fmu"
         _pack(root, packed)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -86,6 +94,41 @@ def build(source: Path, target: Path) -> Path:
         shutil.copyfile(packed, beside)
         beside.replace(target)
     return target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tool:
+    """A compiler as a command, with what it needs besides the common flags."""
+
+    compiler: Sequence[str]
+    flags: Sequence[str] = FLAGS
+    libraries: Sequence[str] = ("-lm",)
+
+
+def cross_tool(platform: str) -> _Tool:
+    """The compiler for another platform: clang as the package ``ziglang`` brings it.
+
+    Raises:
+        BuildFailed: A platform that is not one of `fmu.binaries.TARGETS`, or the package is missing.
+    """
+    if platform not in binaries.TARGETS:
+        raise BuildFailed(f"there is no platform {platform!r}", action=f"Take of {', '.join(binaries.TARGETS)}.")
+    if find_spec("ziglang") is None:
+        raise BuildFailed(
+            f"building for {platform} needs ziglang, which is not installed",
+            action="Run: pip install 'megatwin[build]'",
+        )
+    machine, _, system = platform.partition("-")
+    triple = {"linux": f"{machine}-linux-gnu.2.28", "windows": f"{machine}-windows-gnu", "darwin": f"{machine}-macos"}
+    flags = ["-O2", "-shared", "-ffp-contract=off", "-g0", "-s", *(["-fPIC"] if system != "windows" else [])]
+    flags += ["-Wl,--build-id=none"] if system == "linux" else []
+    # zig adds checks of undefined behaviour that a binary of ours does not have
+    flags += ["-fno-sanitize=undefined"]
+    return _Tool(
+        compiler=(sys.executable, "-m", "ziglang", "cc", "-target", triple[system]),
+        flags=flags,
+        libraries=() if system == "windows" else ("-lm",),
+    )
 
 
 def compiler() -> str:
@@ -115,7 +158,7 @@ def _lay_out(source: Path, root: Path, description: Description, interface: Inte
             if _INCLUDES.search(file.read_bytes()):
                 shutil.copyfile(_COSIM / f"cosim{description.major}.h", sources / "cosim.h")
                 shutil.copyfile(_COSIM / "values.h", sources / "values.h")
-    for folder in ("resources", "documentation"):
+    for folder in ("resources", "documentation", "terminalsAndIcons"):
         if (source / folder).is_dir():
             shutil.copytree(source / folder, root / folder)
     files = sorted(file.name for file in sources.glob("*.c"))
@@ -172,11 +215,12 @@ def _listed(root: Element, interface: Interface) -> _Plan:
     return _Plan(files=files, standard="gnu11", definitions=definitions, includes=includes)
 
 
-def _compile(sources: Path, plan: _Plan, name: str, binary: Path) -> None:
+def _compile(sources: Path, plan: _Plan, name: str, binary: Path, tool: _Tool) -> None:
+    binary.parent.mkdir(parents=True, exist_ok=True)
     command = [
-        compiler(),
+        *tool.compiler,
         f"-std={plan.standard}",
-        *FLAGS,
+        *tool.flags,
         # without these two, a FUNCTION_PREFIX of the sources would end up in the names of a shared library
         "-DFMI2_OVERRIDE_FUNCTION_PREFIX",
         "-DFMI3_OVERRIDE_FUNCTION_PREFIX",
@@ -189,7 +233,7 @@ def _compile(sources: Path, plan: _Plan, name: str, binary: Path) -> None:
         "-o",
         str(binary),
         *plan.files,
-        "-lm",
+        *tool.libraries,
     ]
     try:
         # run among the sources, so that no path of this machine gets into the binary

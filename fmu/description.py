@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -78,6 +78,44 @@ class Dimension:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """What makes a variable a clock (FMI 3.0, 2.2.8).
+
+    Attributes:
+        variability: ``intervalVariability``: constant, fixed, calculated, tunable, changing, countdown or triggered.
+        interval_s: Its interval in seconds, where the file gives it.
+        shift_s: Time of its first tick after the start, in seconds.
+        priority: Among clocks that tick at the same time; None when not given.
+    """
+
+    variability: str = "triggered"
+    interval_s: float | None = None
+    shift_s: float = 0.0
+    priority: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terminal:
+    """Variables that belong together, such as one connector of a model (FMI 3.0, 2.4.9).
+
+    Attributes:
+        name: Unique among its siblings.
+        matching_rule: ``plug``, ``bus``, ``sequence`` or a tool's own.
+        kind: What is connected with what; empty when not given.
+        description: For people.
+        members: Member name and variable name; the member name is empty where the rule needs none.
+        terminals: Terminals inside it.
+    """
+
+    name: str
+    matching_rule: str = ""
+    kind: str = ""
+    description: str = ""
+    members: Sequence[tuple[str, str]] = ()
+    terminals: Sequence[Terminal] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
     """One variable.
 
@@ -95,6 +133,10 @@ class Variable:
         declared_type: Name of its type definition, or empty.
         items: Values of an enumeration.
         aliases: Other names of it (FMI 3.0).
+        clock: What it is as a clock; None for other types.
+        clocks: Value references of the clocks that activate it.
+        derivative: The state that it is the derivative of: a position in the file from 1 (FMI 2.0) or a value
+            reference (FMI 3.0).
         line: Where it stands in the modelDescription.xml.
     """
 
@@ -115,6 +157,9 @@ class Variable:
     declared_type: str = ""
     items: Sequence[Item] = ()
     aliases: Sequence[str] = ()
+    clock: Clock | None = None
+    clocks: Sequence[int] = ()
+    derivative: int | None = None
     line: int = 0
 
     @property
@@ -190,6 +235,10 @@ class Description:
         units: By name; units that are only named by variables are not in it.
         experiment: The default experiment.
         outputs, derivatives, initial_unknowns: The model structure.
+        continuous_states, event_indicators: How many, as far as the file says; FMI 3.0 may change them by structural
+            parameters.
+        terminals: From ``terminalsAndIcons/terminalsAndIcons.xml``, at the top.
+        icon: Name of the icon's file in the archive; empty when there is none.
         description, author, version, license, generation_tool, generated_at: For people.
         warnings: Findings that do not stop.
     """
@@ -207,6 +256,10 @@ class Description:
     outputs: tuple[Unknown, ...] = ()
     derivatives: tuple[Unknown, ...] = ()
     initial_unknowns: tuple[Unknown, ...] = ()
+    continuous_states: int = 0
+    event_indicators: int = 0
+    terminals: tuple[Terminal, ...] = ()
+    icon: str = ""
     description: str = ""
     author: str = ""
     version: str = ""
@@ -229,6 +282,15 @@ class Description:
         """The variable of a name or alias, or None."""
         return self._by_name.get(name)
 
+    def interface(self, kind: str) -> Interface | None:
+        """The interface of a kind, or None."""
+        found = {
+            "co-simulation": self.co_simulation,
+            "model-exchange": self.model_exchange,
+            "scheduled-execution": self.scheduled_execution,
+        }
+        return found.get(kind)
+
     def with_causality(self, *causalities: Causality) -> Iterator[Variable]:
         """The variables of some causalities, in the order of the file."""
         return (variable for variable in self.variables if variable.causality in causalities)
@@ -238,11 +300,12 @@ class Description:
         return Location(self.file, line=variable.line if variable else 0)
 
 
-def read_description(path: Path) -> Description:
+def read_description(path: Path, *, lenient: bool = False) -> Description:
     """Reads the modelDescription.xml of an FMU, or such a file itself.
 
     Args:
         path: An ``.fmu`` (nothing is unpacked), a folder with a ``modelDescription.xml``, or that file.
+        lenient: Findings that leave enough to go on with become warnings.
 
     Raises:
         InputUnreadable: No such file.
@@ -252,11 +315,13 @@ def read_description(path: Path) -> Description:
     from fmu.description_xml import parse_description  # noqa: PLC0415 - it imports the classes above
 
     if path.is_dir():
-        path /= FILE_NAME
+        return _with_terminals(
+            parse_description(_read(path / FILE_NAME), str(path / FILE_NAME), lenient=lenient),
+            lambda name: (path / name).read_bytes() if (path / name).is_file() else None,
+            path,
+        )
     if path.suffix == ".xml":
-        if not path.is_file():
-            raise InputUnreadable(f"{path}: no such file", action="Give an .fmu or its modelDescription.xml.")
-        return parse_description(path.read_bytes(), str(path))
+        return parse_description(_read(path), str(path), lenient=lenient)
     data = archive.read(path, FILE_NAME)
     if data is None:
         raise DescriptionInvalid(
@@ -269,4 +334,25 @@ def read_description(path: Path) -> Description:
                 )
             ]
         )
-    return parse_description(data, f"{path}/{FILE_NAME}")
+    description = parse_description(data, f"{path}/{FILE_NAME}", lenient=lenient)
+    names = frozenset(archive.names(path))
+    return _with_terminals(description, lambda name: archive.read(path, name) if name in names else None, path)
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise InputUnreadable(f"{path}: no such file", action="Give an .fmu or its modelDescription.xml.")
+    return path.read_bytes()
+
+
+def _with_terminals(description: Description, read: Callable[[str], bytes | None], path: Path) -> Description:
+    """Adds what stands beside the modelDescription.xml."""
+    from fmu import terminals  # noqa: PLC0415 - it imports the classes above
+
+    icon = next((name for name in terminals.ICONS if read(name) is not None), "")
+    data = read(terminals.FILE_NAME)
+    if data is None:
+        return replace(description, icon=icon) if icon else description
+    by_name = {name: variable for variable in description.variables for name in (variable.name, *variable.aliases)}
+    found = terminals.read_terminals(data, f"{path}/{terminals.FILE_NAME}", by_name)
+    return replace(description, icon=icon, terminals=found.terminals, warnings=(*description.warnings, *found.warnings))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, cast
 
 from dtdl.diagnostic import Diagnostic, Location, Severity
@@ -16,6 +17,7 @@ from fmu.description import (
     FMI_3,
     INTEGERS,
     Causality,
+    Clock,
     Description,
     Dimension,
     DisplayUnit,
@@ -57,12 +59,13 @@ _FLOAT: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _MAX_REFERENCE: Final = (1 << 32) - 1
 
 
-def parse_description(data: bytes, file: str) -> Description:
+def parse_description(data: bytes, file: str, *, lenient: bool = False) -> Description:
     """Reads the bytes of one modelDescription.xml.
 
     Args:
         data: The file.
         file: Its name for findings.
+        lenient: Findings become warnings, where the root, the FMI version, an interface and the variables are there.
 
     Raises:
         DescriptionInvalid: Findings of severity error, all of them.
@@ -75,11 +78,12 @@ def parse_description(data: bytes, file: str) -> Description:
             [Diagnostic(rule="MT211", location=where, cause=f"not readable XML: {error.reason}.",
                         action="Correct the file, or export the FMU again.")]
         ) from error  # fmt: skip
-    return _Reader(root, file).read()
+    return _Reader(root, file, lenient=lenient).read()
 
 
 class _Reader:
-    def __init__(self, root: Element, file: str) -> None:
+    def __init__(self, root: Element, file: str, *, lenient: bool) -> None:
+        self._lenient = lenient
         self._root = root
         self._file = file
         self._found: list[Diagnostic] = []
@@ -116,17 +120,66 @@ class _Reader:
             outputs=structure["outputs"],
             derivatives=structure["derivatives"],
             initial_unknowns=structure["initial"],
+            continuous_states=self._count("numberOfContinuousStates", len(structure["derivatives"])),
+            event_indicators=self._count("numberOfEventIndicators", self._indicators()),
             description=text.get("description", ""),
             author=text.get("author", ""),
             version=text.get("version", ""),
             license=text.get("license", ""),
             generation_tool=text.get("generationTool", ""),
             generated_at=text.get("generationDateAndTime", ""),
-            warnings=tuple(found for found in self._found if found.severity is not Severity.ERROR),
+            warnings=self._warnings(),
         )
-        if any(found.severity is Severity.ERROR for found in self._found):
+        grave = any(found.severity is Severity.ERROR for found in self._found)
+        if grave and not (self._lenient and interfaces and variables):
             raise DescriptionInvalid(self._found)
         return description
+
+    def _warnings(self) -> tuple[Diagnostic, ...]:
+        if self._lenient:
+            return tuple(replace(found, severity=Severity.WARNING) for found in self._found)
+        return tuple(found for found in self._found if found.severity is not Severity.ERROR)
+
+    def _count(self, name: str, default: int) -> int:
+        """FMI 1.0 and 2.0 write numbers at the root."""
+        value = self._integer(self._root, name, default) or 0
+        if not 0 <= value <= _MAX_REFERENCE:
+            self._report(self._root, "MT222", f"{name}={value} is no number of them.")
+        return value
+
+    def _indicators(self) -> int:
+        section = self._root.first("ModelStructure")
+        return sum(1 for _ in section.all("EventIndicator")) if section is not None else 0
+
+    def _clock(self, element: Element) -> Clock:
+        """FMI 3.0, 2.2.8.2: intervals as decimals, or as counters with their resolution."""
+        resolution = self._maybe(element, "resolution")
+
+        def seconds(decimal: str, counter: str) -> float | None:
+            value = self._maybe(element, decimal)
+            ticks = self._maybe(element, counter)
+            if value is None and ticks is not None and resolution:
+                return ticks / resolution
+            return value
+
+        interval_s = seconds("intervalDecimal", "intervalCounter")
+        variability = element.attributes.get("intervalVariability", "triggered")
+        if interval_s is not None and not interval_s > 0:
+            self._report(element, "MT222", f"the interval of a clock is {interval_s:g} s.")
+        return Clock(
+            variability=variability,
+            interval_s=interval_s,
+            shift_s=seconds("shiftDecimal", "shiftCounter") or 0.0,
+            priority=self._integer(element, "priority", None),
+        )
+
+    def _references(self, element: Element, name: str) -> tuple[int, ...]:
+        parts = element.attributes.get(name, "").split()
+        wrong = next((part for part in parts if not (part.isascii() and part.isdecimal())), None)
+        if wrong is not None:
+            self._report(element, "MT222", f"{name}={wrong!r} is no value reference.")
+            return ()
+        return tuple(map(int, parts))
 
     def _interface_1(self) -> dict[str, Interface]:
         """FMI 1.0: an element Implementation is there for co-simulation only; else it is model exchange."""
@@ -300,6 +353,9 @@ class _Reader:
             declared_type=declared,
             items=self._items(declared),
             aliases=tuple(self._required(alias, "name") for alias in typed.all("Alias")),
+            clock=self._clock(typed) if type_ == "Clock" else None,
+            clocks=self._references(typed, "clocks"),
+            derivative=self._integer(typed, "derivative", None),
             line=element.line,
         )
 

@@ -1,38 +1,40 @@
-"""What co-simulation in FMI 1.0 and 2.0 has in common: the types of values, and the step."""
+"""What FMI 1.0 and 2.0 have in common: the types of values, and the co-simulation step."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
-from fmu.instance import WARNING, Instance
+from fmu.description import FMI_2
+from fmu.instance import Instance
+from fmu.status import WARNING
+
+SUFFIXES: Final[Mapping[str, str]] = {
+    "Float64": "Real",
+    "Int32": "Integer",
+    "Enumeration": "Integer",
+    "Boolean": "Boolean",
+    "String": "String",
+}
 
 
 class EarlierCoSimulation(Instance):
     """Co-simulation before FMI 3.0 (FMI 1.0 for Co-Simulation, 3; FMI 2.0, 4.2)."""
 
-    suffixes: ClassVar[Mapping[str, str]] = {
-        "Float64": "Real",
-        "Int32": "Integer",
-        "Enumeration": "Integer",
-        "Boolean": "Boolean",
-        "String": "String",
-    }
+    suffixes: ClassVar[Mapping[str, str]] = SUFFIXES
 
     def _prepare_step(self) -> Callable[[float, float], None]:
         function = self.function("DoStep")
         component, name = self.component, self.prefix + "DoStep"
+        # FMI 1.0 has `newStep` in its place, which is always so
+        first = self.description.major < FMI_2
 
         def step(time_s: float, step_s: float) -> None:
             self.note.call(name, time_s)
-            status = function(component, time_s, step_s, 1)
+            status = function(component, time_s, step_s, first or self.final)
             if status > WARNING:
-                self._not_done(status)
+                self.not_done(status)
                 return
             self.time_s = time_s + step_s
 
         return step
-
-    def _not_done(self, status: int) -> None:
-        """Takes a step that was not made."""
-        self.fail("DoStep", status)

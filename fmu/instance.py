@@ -12,21 +12,22 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
+from weakref import WeakSet
 
 from dtdl.errors import FmuError, StepFailed
+from fmu import derivatives, states
 from fmu.binaries import find_binary
-from fmu.description import FMI_3, Description, Interface, Type, Variable
+from fmu.block import Block, Members, Values
+from fmu.description import Description, Interface, Type, Variable
 from fmu.note import Note
+from fmu.options import Kind
+from fmu.states import State
+from fmu.status import FATAL, NAMES, OK, WARNING
 
-OK, WARNING, DISCARD, ERROR, FATAL = range(5)
-_STATUS: Final = ("OK", "Warning", "Discard", "Error", "Fatal", "Pending")
 _KEPT_MESSAGES: Final = 20
-_VALUES: Final = 3
 
-Values = list[Any]
 Getter = Callable[[], Values]
 Setter = Callable[[Sequence[Any]], None]
-Members = Sequence[tuple[int, Variable]]
 
 
 class Instance(ABC):
@@ -45,10 +46,12 @@ class Instance(ABC):
         messages: What the FMU logged last.
         time_s: Simulation time reached, in seconds.
         ended: Whether the FMU asked to end the simulation.
+        final: Whether a step that was made is never taken back; set before `leave`, and false once a state was saved.
     """
 
     kind: ClassVar[type]
     """FMPy's class."""
+    interface_kind: ClassVar[Kind] = "co-simulation"
     prefix: str
     instantiate: ClassVar[str] = "Instantiate"
     terminate: ClassVar[str] = "Terminate"
@@ -61,16 +64,21 @@ class Instance(ABC):
         self.name = name
         self.time_s = 0.0
         self.ended = False
+        self.final = True
         self.structure: dict[str, int] = {}
         self.messages: deque[str] = deque(maxlen=_KEPT_MESSAGES)
-        interface = description.co_simulation
+        interface = description.interface(self.interface_kind)
         if interface is None:
             raise FmuError(
-                f"{description.file}: it has no co-simulation",
-                action="Export it for co-simulation; model exchange and scheduled execution are not run.",
+                f"{description.file}: it has no {self.interface_kind}",
+                action="Export it for that, or run what it has.",
             )
         self.interface: Interface = interface
         self.note = note
+        self._held: dict[str, Any] = {}
+        self._arrays: WeakSet[Block] = WeakSet()
+        self._first_s = self._length_s = self._reached_s = 0.0
+        self._made = 0
         self._alive = False
         path = find_binary(folder, description, interface)
         from fmu.slave import Slave  # noqa: PLC0415 - FMPy is imported where an FMU is loaded only
@@ -90,11 +98,43 @@ class Instance(ABC):
         """What FMPy's ``instantiate`` is given."""
 
     @abstractmethod
-    def _initialize(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None: ...
+    def _enter(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
+        """Begins initialization; what depends on inputs may be read and set until `_leave`, but not before FMI 2.0."""
+
+    @abstractmethod
+    def _leave(self) -> None:
+        """Ends initialization."""
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether its FMI functions may be called at any time between steps, and a step is one call of DoStep."""
+        return True
 
     def _configure(self, values: Mapping[Variable, Any]) -> None:
         """Sets structural parameters, which only FMI 3.0 has."""
         assert not values
+
+    def configure(self, values: Mapping[str, Any]) -> None:
+        """Changes tunable structural parameters after initialization (FMI 3.0, 2.3.3: the reconfiguration mode).
+
+        Arrays whose size depends on them have another length in what was prepared by `getter` and `setter`.
+
+        Args:
+            values: By variable name.
+
+        Raises:
+            FmuError: One that is not there, or is no tunable structural parameter.
+            StepFailed: The FMU refused.
+        """
+        named = {self.variable(name): value for name, value in values.items()}
+        for variable in named:
+            if variable.causality != "structuralParameter" or variable.variability != "tunable":
+                raise FmuError(
+                    f"{self.description.file}: {variable.name!r} ({variable.causality}, {variable.variability}) cannot "
+                    "be changed while the simulation runs",
+                    action="Set it as a start value.",
+                )
+        self._configure(named)
 
     @abstractmethod
     def _prepare_step(self) -> Callable[[float, float], None]: ...
@@ -107,7 +147,24 @@ class Instance(ABC):
         stop_s: float | None = None,
         tolerance: float | None = None,
     ) -> None:
-        """Sets start values and initializes.
+        """Sets start values and initializes: `enter` and `leave` in one.
+
+        Raises:
+            FmuError: A name that is not there or may not be set, or a value of another type.
+            StepFailed: The FMU refused.
+        """
+        self.enter(values, start_s=start_s, stop_s=stop_s, tolerance=tolerance)
+        self.leave()
+
+    def enter(
+        self,
+        values: Mapping[str, Any],
+        *,
+        start_s: float = 0.0,
+        stop_s: float | None = None,
+        tolerance: float | None = None,
+    ) -> None:
+        """Sets start values and begins initialization.
 
         Args:
             values: Start values by variable name; what the description allows to be set (see `Variable.is_settable`).
@@ -127,7 +184,15 @@ class Instance(ABC):
         plain = [(variable, value) for variable, value in named if variable not in structural]
         if plain:
             self.setter([variable for variable, _ in plain])([value for _, value in plain])
-        self._initialize(start_s, stop_s, tolerance)
+        self._enter(start_s, stop_s, tolerance)
+
+    def leave(self) -> None:
+        """Ends initialization.
+
+        Raises:
+            StepFailed: The FMU refused.
+        """
+        self._leave()
         self._step = self._prepare_step()
 
     def step(self, step_s: float) -> None:
@@ -139,7 +204,26 @@ class Instance(ABC):
         Raises:
             StepFailed: The FMU refused, or could not go the whole way.
         """
-        self._step(self.time_s, step_s)
+        time_s = self.time_s
+        if step_s != self._length_s or time_s != self._reached_s:
+            self._first_s, self._length_s, self._made = time_s, step_s, 0
+        self._step(time_s, step_s)
+        self._made += 1
+        if self.time_s == time_s + step_s:
+            # a product, not a sum: over many steps, rounding would lead beyond the stop time that an FMU was told
+            self.time_s = self._first_s + self._made * step_s
+        self._reached_s = self.time_s
+
+    def not_done(self, status: int) -> None:
+        """Takes a step that was not made.
+
+        Args:
+            status: What the FMU answered.
+
+        Raises:
+            StepFailed: It does not mean that the FMU wants to end.
+        """
+        self.fail("DoStep", status)
 
     def getter(self, variables: Sequence[Variable]) -> Getter:
         """Prepares reading some variables, all in one call for each type.
@@ -185,6 +269,80 @@ class Instance(ABC):
             members: Position and variable.
         """
         return Block(self, verb, type_, members)
+
+    def save(self) -> State:
+        """Keeps the state of the FMU as it is now (FMI 2.0, 2.1.8; FMI 3.0, 2.2.6.4); `State.free` gives it back.
+
+        Raises:
+            FmuError: The FMU does not announce that its state can be kept.
+        """
+        kept = states.save(self, self._extra_state())
+        self.final = False
+        return kept
+
+    def restore(self, state: State) -> None:
+        """Goes back to a state of this instance; it may be used again.
+
+        Raises:
+            FmuError: A state of another instance, or one that was freed.
+        """
+        self._restore_extra(states.restore(self, state))
+
+    def serialize(self, state: State) -> bytes:
+        """Turns a state into bytes that another instance of the same FMU can read.
+
+        Raises:
+            FmuError: The FMU does not announce it.
+        """
+        return states.serialize(self, state)
+
+    def deserialize(self, data: bytes) -> State:
+        """Makes a state of this instance from the bytes of one of the same FMU.
+
+        Raises:
+            FmuError: The FMU does not announce it, or the bytes are no such state.
+            StepFailed: The FMU refused them.
+        """
+        return states.deserialize(self, data)
+
+    def _extra_state(self) -> Any:
+        """What we know of the instance besides its own state; plain data."""
+        return None
+
+    def _restore_extra(self, extra: Any) -> None:
+        del extra
+
+    def directional(self, unknowns: Sequence[Variable], knowns: Sequence[Variable], seed: Sequence[float]) -> Values:
+        """Gives directional derivatives (FMI 2.0, 2.1.9; FMI 3.0, 2.2.11).
+
+        Args:
+            unknowns: Real variables whose derivatives are wanted.
+            knowns: Real variables in whose direction.
+            seed: The direction, one number an element of the knowns.
+
+        Returns:
+            One number an element of the unknowns.
+
+        Raises:
+            FmuError: The FMU does not announce them.
+        """
+        return derivatives.directional(self, unknowns, knowns, seed)
+
+    def adjoint(self, unknowns: Sequence[Variable], knowns: Sequence[Variable], seed: Sequence[float]) -> Values:
+        """Gives adjoint derivatives (FMI 3.0, 2.2.11.2).
+
+        Args:
+            unknowns: Real variables.
+            knowns: Real variables whose sensitivities are wanted.
+            seed: One number an element of the unknowns.
+
+        Returns:
+            One number an element of the knowns.
+
+        Raises:
+            FmuError: The FMU does not announce them.
+        """
+        return derivatives.adjoint(self, unknowns, knowns, seed)
 
     def close(self) -> None:
         """Terminates and frees the instance; does nothing the second time."""
@@ -235,6 +393,10 @@ class Instance(ABC):
             count *= int(length) if isinstance(length, int | float) else 0
         return count
 
+    def watch(self, block: Block) -> None:
+        """Notes prepared buffers whose sizes follow structural parameters."""
+        self._arrays.add(block)
+
     def function(self, name: str) -> Any:
         """A function of the binary, without the prefix of its FMI version.
 
@@ -248,6 +410,19 @@ class Instance(ABC):
                 f"{self.description.file}: its binary lacks the function {self.prefix}{name}",
                 action="Export the FMU again.",
             ) from error
+
+    def call(self, name: str, *arguments: Any) -> None:
+        """Makes one call on this instance.
+
+        Args:
+            name: Of the function, without the prefix.
+            arguments: After the handle of the instance.
+
+        Raises:
+            FmuError: The binary lacks the function.
+            StepFailed: The FMU refused.
+        """
+        self._call(name, self.component, *arguments)
 
     def _call(self, name: str, *arguments: Any) -> int:
         self.note.call(self.prefix + name, self.time_s)
@@ -266,7 +441,7 @@ class Instance(ABC):
         self._alive = False
         if status == FATAL:
             self.component = None
-        answer = _STATUS[status] if 0 <= status < len(_STATUS) else str(status)
+        answer = NAMES[status] if 0 <= status < len(NAMES) else str(status)
         raise self._failure(name, f"answered {answer}")
 
     def _failure(self, name: str, what: str) -> StepFailed:
@@ -283,107 +458,6 @@ class Instance(ABC):
         """Keeps a message of the FMU, unless all is well."""
         if status > OK and message not in self.messages:
             self.messages.append(message.strip())
-
-
-class Block:
-    """Variables of one type with their prepared buffers."""
-
-    def __init__(self, owner: Instance, verb: str, type_: Type, members: Members) -> None:
-        self.positions = [position for position, _ in members]
-        self.owner = owner
-        self._type = type_
-        self._sizes = [owner.size(variable) for _, variable in members]
-        self._arrays = any(variable.dimensions for _, variable in members)
-        self.names = [variable.name for _, variable in members]
-        if type_ not in owner.suffixes:
-            raise FmuError(
-                f"{owner.description.file}: {self.names[0]!r} is of type {type_}, which cannot be exchanged yet",
-                action="Leave it out.",
-            )
-        self._verb = verb + owner.suffixes[type_]
-        self._call = owner.prefix + self._verb
-        typed = owner.function(self._verb)
-        # its arguments get their types once, here, and not in every call
-        self._function = typed.bare
-        # component, references, their count, for binaries sizes, then the values
-        pointer = typed.argtypes[_VALUES + (type_ == "Binary")]
-        self.element: Any = pointer._type_
-        references = (ctypes.c_uint32 * len(members))(*(variable.value_reference for _, variable in members))
-        count = sum(self._sizes)
-        # a char is a byte string for ctypes; a boolean of FMI 1.0 is meant
-        held = ctypes.c_int8 if self.element is ctypes.c_char else self.element
-        self.buffer: Any = (held * count)()
-        self.arguments: tuple[Any, ...] = (
-            owner.component, references, ctypes.c_size_t(len(members)), ctypes.cast(self.buffer, pointer),
-        )  # fmt: skip
-        if owner.description.major >= FMI_3:
-            self.arguments += (ctypes.c_size_t(count),)
-
-    def exchange(self) -> None:
-        """Makes the call."""
-        owner = self.owner
-        owner.note.call(self._call, owner.time_s)
-        status = self._function(*self.arguments)
-        if status > WARNING:
-            owner.fail(self._verb, status)
-
-    def get(self) -> Values:
-        """Gives the values in order of the members."""
-        self.exchange()
-        if self._type == "String":
-            values: Values = [(text or b"").decode("utf-8", "replace") for text in self.buffer]
-        elif self._type == "Boolean":
-            values = [bool(value) for value in self.buffer]
-        else:
-            values = list(self.buffer)
-        if not self._arrays:
-            return values
-        grouped: Values = []
-        start = 0
-        for size in self._sizes:
-            grouped.append(values[start : start + size])
-            start += size
-        return grouped
-
-    def set(self, values: Sequence[Any]) -> None:
-        """Takes values in order of the members."""
-        flat = list(values)
-        if self._arrays:
-            flat = []
-            for name, size, value in zip(self.names, self._sizes, values, strict=True):
-                elements = list(value) if isinstance(value, list | tuple) else [value]
-                if len(elements) != size:
-                    raise self.refused(name, value, f"it has {size} elements")
-                flat += elements
-        if self._type == "String":
-            flat = [value.encode() if isinstance(value, str) else value for value in flat]
-        try:
-            self.buffer[:] = flat
-        except (TypeError, ValueError, OverflowError) as error:
-            name, value = next(
-                ((n, v) for n, v in zip(self.names, values, strict=False) if not fits(v, self._type)),
-                (self.names[0], values[0]),
-            )
-            raise self.refused(name, value, f"its type is {self._type}") from error
-        self.exchange()
-
-    def refused(self, name: str, value: object, why: str) -> FmuError:
-        """The error for a value that a variable does not take."""
-        return FmuError(f"{self.owner.name}: {name!r} does not take {value!r}: {why}", action="Give such a value.")
-
-
-def fits(value: object, type_: Type) -> bool:
-    """Whether a JSON value can be given to a scalar variable of a type."""
-    if type_ in ("Float64", "Float32"):
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if type_ == "Boolean":
-        return isinstance(value, bool)
-    if type_ == "String":
-        return isinstance(value, str)
-    if type_ == "Binary":
-        return isinstance(value, bytes)
-    whole = isinstance(value, float) and value.is_integer()
-    return (isinstance(value, int) and not isinstance(value, bool)) or whole
 
 
 def _by_type(variables: Sequence[Variable]) -> list[tuple[Type, list[tuple[int, Variable]]]]:

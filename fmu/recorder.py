@@ -12,6 +12,7 @@ from typing import IO, Any, Final
 from dtdl.errors import FmuError, InputUnreadable
 from fmu.description import Description, Experiment, Variable, read_description
 from fmu.description_xml import to_scalar
+from fmu.options import Options, choose_interface
 from fmu.ssp.units import Step, apply, conversion, find_unit, of_fmu
 from fmu.system import Algorithm, Connection, Port, System
 from fmu.worker import Part, Worker, WorkerLimits
@@ -111,13 +112,14 @@ def _input(description: Description, name: str, path: Path) -> Variable:
     return variable
 
 
-def simulate(
+def simulate(  # noqa: PLR0913 - each has a default
     path: Path,
     *,
     experiment: Experiment | None = None,
     start: Mapping[str, Any] | None = None,
     outputs: Sequence[str] | None = None,
     inputs: Inputs | None = None,
+    options: Options | None = None,
     limits: WorkerLimits | None = None,
 ) -> Result:
     """Runs an FMU for a time, in a worker process, as fast as possible.
@@ -129,6 +131,7 @@ def simulate(
         start: Start values by variable name.
         outputs: Variables to record; by default the outputs.
         inputs: Values of inputs over time.
+        options: Which of its interfaces is run, and how.
         limits: What the worker may take.
 
     Raises:
@@ -143,7 +146,7 @@ def simulate(
         times.append(time_s)
         rows.append(values)
 
-    run = Run(path, experiment=experiment, outputs=outputs, inputs=inputs, start=start)
+    run = Run(path, experiment=experiment, outputs=outputs, inputs=inputs, start=start, options=options)
     ended = run.play(keep, limits=limits)
     return Result(names=run.names, time_s=times, rows=rows, ended_early=ended)
 
@@ -152,7 +155,8 @@ class Run:
     """A run that is prepared, and hands on row after row.
 
     Args:
-        path, experiment, start, outputs, inputs: As in `simulate`.
+        path, experiment, start, outputs, inputs, options: As in `simulate`.
+        description: What was read of it already.
 
     Attributes:
         names: Names of the recorded variables.
@@ -160,7 +164,7 @@ class Run:
         count: Number of whole steps; a shorter one follows when the span is no multiple of the step.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each has a default
         self,
         path: Path,
         *,
@@ -168,8 +172,11 @@ class Run:
         start: Mapping[str, Any] | None = None,
         outputs: Sequence[str] | None = None,
         inputs: Inputs | None = None,
+        options: Options | None = None,
+        description: Description | None = None,
     ) -> None:
-        description = read_description(path)
+        description = description or read_description(path)
+        options = options or Options()
         given, default = experiment or Experiment(), description.experiment
         self.start_s = _first(given.start_s, default.start_s, 0.0)
         self.stop_s = _first(given.stop_s, default.stop_s, self.start_s + 1.0)
@@ -184,8 +191,8 @@ class Run:
         self.count = math.floor((self.stop_s - self.start_s) / self.step_s + _MULTIPLE)
         rest_s = self.stop_s - self.start_s - self.count * self.step_s
         self._last_s = rest_s if rest_s > _MULTIPLE * self.step_s else 0.0
-        interface = description.co_simulation
-        if self._last_s and interface is not None and not interface.variable_step:
+        interface = choose_interface(description, options.kind)
+        if self._last_s and interface.kind == "co-simulation" and not interface.variable_step:
             raise FmuError(
                 f"{self.stop_s - self.start_s:g} s is no multiple of the step, {self.step_s:g} s, and the FMU takes "
                 "steps of one length only",
@@ -202,6 +209,7 @@ class Run:
             start=first,
             inputs=inputs.names if inputs is not None else (),
             outputs=self.names,
+            options=options,
         )
 
     @property

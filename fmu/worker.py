@@ -30,6 +30,8 @@ from fmu import archive
 from fmu.binaries import check_platform
 from fmu.description import Description, Interface, read_description
 from fmu.note import Board, Note
+from fmu.options import Options, choose_interface
+from fmu.sandbox import exit_code, wrapped
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _START: Final = "import sys; sys.path.insert(0, {root!r}); from fmu.worker import serve; serve(*map(int, sys.argv[1:]))"
@@ -50,6 +52,7 @@ class Part:
         start: Start values of parameters, inputs and others, by variable name, in the variables' units.
         inputs: Names of the variables that are set before a step.
         outputs: Names of the variables that are read after a step.
+        options: Which of its interfaces is run, and how.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Part:
     start: Mapping[str, Any] = field(default_factory=dict)
     inputs: Sequence[str] = ()
     outputs: Sequence[str] = ()
+    options: Options = field(default_factory=Options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +71,13 @@ class WorkerLimits:
         memory_bytes: Address space of the process above what Python itself has; None: not limited.
         call_s: How long one call into an FMU may take.
         start_s: How long the process may take to start.
+        sandbox: Run in bubblewrap, where it works (`fmu.sandbox`): no network, no other processes, one folder to write.
     """
 
     memory_bytes: int | None = 2048 * _MIB
     call_s: float = 10.0
     start_s: float = 30.0
+    sandbox: bool = False
 
 
 class Worker:
@@ -152,11 +158,10 @@ class Worker:
         for part in self.parts:
             key = part.fmu.resolve()
             if key not in seen:
-                description = read_description(part.fmu)
-                interface = description.co_simulation
-                if interface is not None:
-                    check_platform(part.fmu, description, interface)
-                    self._check_count(part, interface)
+                description = read_description(part.fmu, lenient=not part.options.checked)
+                interface = choose_interface(description, part.options.kind)
+                check_platform(part.fmu, description, interface)
+                self._check_count(part, interface)
                 seen[key] = str(archive.unpack(part.fmu, folder / str(len(seen))))
         return [(part, seen[part.fmu.resolve()]) for part in self.parts]
 
@@ -176,8 +181,9 @@ class Worker:
             os.ftruncate(note, Board.SIZE)
             self._board = Board(note)
             given = (to_child[0], from_parent[1], life_read, note)
+            command = [sys.executable, "-I", "-c", _START.format(root=str(_ROOT)), *map(str, given)]
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter with our own text
-                [sys.executable, "-I", "-c", _START.format(root=str(_ROOT)), *map(str, given)],
+                wrapped(command, folder) if self.limits.sandbox else command,
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=given, cwd=folder,
                 start_new_session=True, env=_environment(),
             )  # fmt: skip
@@ -227,7 +233,7 @@ class Worker:
         """Ends the process at once, from any thread; a method that waits raises StepFailed, and `close` cleans up."""
         process = self._process
         if process is not None:
-            process.kill()
+            _kill(process)
 
     def close(self) -> None:
         """Ends the process, whatever it does, and removes what was unpacked; does nothing the second time."""
@@ -245,7 +251,7 @@ class Worker:
             try:
                 process.wait(_GRACE_S)
             except subprocess.TimeoutExpired:
-                process.kill()
+                _kill(process)
                 process.wait()
             self._tail.finish()
         if life is not None:
@@ -286,7 +292,7 @@ class Worker:
         noted = self._board.read()
         name = self._name(noted.instance) if noted.call else "the worker"
         if self._process is not None:
-            self._process.kill()
+            _kill(self._process)
         self.close()
         return StepFailed(
             f"{name}: {noted.call or 'start'} did not return within {waited_s:.3g} s at t = {noted.time_s:g} s; "
@@ -301,8 +307,9 @@ class Worker:
         try:
             code = process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:
-            process.kill()
+            _kill(process)
             code = process.wait()
+        code = exit_code(code) if self.limits.sandbox else code
         noted = self._board.read()
         self.close()
         how = f"ended its process ({_signal_name(-code)})" if code < 0 else f"ended its process with code {code}"
@@ -366,6 +373,13 @@ class _Tail:
         return b"".join(self._kept)[-_TAIL_BYTES:].decode("utf-8", "replace").strip()
 
 
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Ends the process and what stands between it and us; it leads a session of its own."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 def _environment() -> dict[str, str]:
     """What foreign code may see of our environment, which holds secrets."""
     seen = {name: value for name, value in os.environ.items() if name in _SEEN or name.startswith("LC_")}
@@ -416,8 +430,9 @@ class _System:
         descriptions: dict[str, Description] = {}
         for index, (part, folder) in enumerate(unpacked):
             if folder not in descriptions:
-                descriptions[folder] = read_description(Path(folder))
-            instance = open_instance(Path(folder), descriptions[folder], part.name, Note(self._board, index))
+                descriptions[folder] = read_description(Path(folder), lenient=not part.options.checked)
+            note = Note(self._board, index)
+            instance = open_instance(Path(folder), descriptions[folder], part.name, note, options=part.options)
             self._instances.append(instance)
             instance.initialize(part.start, start_s=span[0], stop_s=span[1])
             inputs = [instance.variable(name) for name in part.inputs]

@@ -41,9 +41,10 @@ _FMU: Final = (
          "It is missing, is no zip archive, or is an archive that unpacking refuses for its size, its count of files, "
          "or names that lead out of its folder.",
          "Give the path of an .fmu, or library:<Name> for one that ships."),
-    Rule("MT202", "An FMU has no co-simulation.",
-         "A source runs an FMU in steps; that is FMI's co-simulation. Model exchange needs a solver outside the FMU.",
-         "Export it for co-simulation."),
+    Rule("MT202", "An FMU has neither co-simulation nor model exchange.",
+         "A source runs an FMU in steps: its own (co-simulation), or those of an integrator of ours (model exchange). "
+         "Scheduled execution is not run.",
+         "Export it for co-simulation or model exchange."),
     Rule("MT203", "An FMU has no binary for this platform.",
          "The behaviour of an FMU is machine code; this one has none for the operating system and processor here.",
          "Build it for this platform, or export it with its sources."),
@@ -69,13 +70,20 @@ _FMU: Final = (
          "megatwin fmu validate asks FMPy, another importer, as well: about the XML schema, names, start values, units "
          "and the model structure. We can run the FMU; another tool may refuse it.",
          "Correct the file, or ask its author.", Severity.WARNING),
+    Rule("MT232", "terminalsAndIcons.xml has a fault.",
+         "It is not readable, or a terminal names a variable that the FMU does not have. The FMU runs all the same.",
+         "Correct the file, or export the FMU again.", Severity.WARNING),
+    Rule("MT233", "An enumeration has a value that its other side lacks.",
+         "The FMU can give a value that the Enum of the model does not have, or the model allows one that the FMU does "
+         "not take.",
+         "Give the Enum the values of the FMU's enumeration.", Severity.WARNING),
     *(
         Rule(identity, summary, _FMI + more, _EXPORT)
         for identity, summary, more in (
             ("MT210", "The archive has no modelDescription.xml.", "It must stand at the top of the archive."),
             ("MT211", "modelDescription.xml is not XML.", "The XML reader could not go on from this place."),
             ("MT212", "The root element is wrong.", "It must be fmiModelDescription."),
-            ("MT213", "The FMI version is not supported.", "Versions 2.0 and 3.0 are."),
+            ("MT213", "The FMI version is not supported.", "Versions 1.0, 2.0 and 3.0 are."),
             ("MT214", "A model identifier is no identifier of C.", "It is part of the names of C functions."),
             ("MT215", "No interface type is there.", "There must be co-simulation or model exchange."),
             ("MT216", "A unit is defined twice.", "Names of units are unique."),

@@ -31,8 +31,8 @@ PUBLIC = {
         "parse_unit", "unit",
     ],
     "fmu": [
-        "Description", "Part", "Result", "Variable", "Worker", "WorkerLimits", "build", "library_fmu",
-        "library_names", "read_description", "simulate", "unpack",
+        "Description", "Options", "Part", "Result", "Solver", "Variable", "Worker", "WorkerLimits", "build",
+        "library_fmu", "library_names", "read_description", "simulate", "to_interface", "unpack",
     ],
     "interop": [
         "Adapter", "AsyncClient", "Binding", "Browses", "Caller", "Calls", "Client", "Configuration", "Description",

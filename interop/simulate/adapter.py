@@ -21,11 +21,13 @@ from pydantic import BaseModel
 
 from dtdl.diagnostic import Diagnostic
 from dtdl.elements import Enum
-from dtdl.errors import ConfigInvalid, FmuError, LinkDown, MegatwinError
+from dtdl.errors import ConfigInvalid, LinkDown, MegatwinError
 from fmu.binaries import check_platform
+from fmu.block import fits
 from fmu.description import Description as FmuDescription
 from fmu.description import Variable
-from fmu.instance import fits
+from fmu.interface import is_taken, mismatch, unit_name
+from fmu.options import choose_interface
 from fmu.shipped import provide
 from fmu.worker import Part, Worker, WorkerLimits
 from interop.outbox import Outbox
@@ -154,19 +156,17 @@ class FmuAdapter(Adapter):
         settings = self._settings
         description = checks.describe(settings, self.source.base)
         path = provide(settings.fmu, Path(self.source.base))
-        if description.co_simulation is None:
-            raise FmuError(f"{settings.fmu}: it has no co-simulation", action="Export it for co-simulation.")
-        check_platform(path, description, description.co_simulation)
+        check_platform(path, description, choose_interface(description))
         start, findings = checks.start_values(settings, description)
         if findings:
             raise ConfigInvalid(findings)
         self._description = description
         for point, binding in self._bindings.items():
             variable = description.variable(binding.address.variable)
-            if variable is not None and not checks.mismatch(binding.type, variable):
+            if variable is not None and not mismatch(binding.type, variable):
                 self._variables[point] = variable
         names = dict.fromkeys(variable.name for variable in self._variables.values())
-        taken = {name for name in names if checks.is_taken(self._known(name))}
+        taken = {name for name in names if is_taken(self._known(name))}
         self._input_names = [name for name in names if name in taken]
         self._output_names = [name for name in names if name not in taken]
         for name in self._input_names:
@@ -286,7 +286,7 @@ class FmuAdapter(Adapter):
         for name, value in zip(self._output_names, values, strict=True):
             self._samples[name] = Sample(*self._quality(self._known(name), value), source_time, now)
         for point, variable in self._variables.items():
-            if variable.name in self._samples and not checks.is_taken(variable):
+            if variable.name in self._samples and not is_taken(variable):
                 self._put(Reading(point, self._seen(point, self._samples[variable.name])))
 
     @staticmethod
@@ -338,9 +338,9 @@ class FmuAdapter(Adapter):
         if variable.min is not None and variable.max is not None:
             limits = (variable.min, variable.max)
         return Description(
-            unit=checks.unit_name(variable),
+            unit=unit_name(variable),
             raw_unit=variable.unit,
-            direction="out" if checks.is_taken(variable) else "in",
+            direction="out" if is_taken(variable) else "in",
             value_range=limits,
         )
 
@@ -370,7 +370,7 @@ class FmuAdapter(Adapter):
         variable = self._variables.get(point)
         if variable is None:
             return WriteResult("refused", "BadNodeIdUnknown", "the FMU has no such variable of a fitting type")
-        if not checks.is_taken(variable):
+        if not is_taken(variable):
             return WriteResult("refused", "BadNotWritable", f"{variable.name} ({variable.causality}) cannot be set")
         raw = self._items(point).get(value, value) if isinstance(value, str) else value
         if not fits(raw, variable.type):

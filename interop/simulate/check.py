@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from dtdl.compiler.point import NUMBER_KINDS, PointType
 from dtdl.diagnostic import Diagnostic, Location, Severity
-from dtdl.elements import Enum
 from dtdl.errors import DescriptionInvalid, DtdlError, FmuError, PlatformMissing, UnitError
-from dtdl.units import convertible, parse_unit, unit
 from fmu.binaries import check_platform
+from fmu.block import fits
 from fmu.description import FLOATS, INTEGERS, Description, Variable, read_description
-from fmu.instance import fits
+from fmu.interface import check_binding, is_taken
+from fmu.options import choose_interface
 from fmu.quantity import in_variable_unit
 from fmu.shipped import locate
 from interop.config.quantities import parse_quantity
 from interop.ports import Binding, Direction, Source
 from interop.simulate.settings import FmuSettings
 
-INTEGER_KINDS: Final = NUMBER_KINDS - {"Double", "Float"}
+_NOTHING: Final = Variable(name="", value_reference=0, type="Float64")
 
 
 def describe(settings: FmuSettings, base: str) -> Description:
@@ -69,11 +68,6 @@ def direction(source: Source, binding: Binding) -> Direction:
         return "in"
     variable = description.variable(binding.address.variable)
     return "out" if variable is not None and is_taken(variable) else "in"
-
-
-def is_taken(variable: Variable) -> bool:
-    """Whether a variable is set while the simulation runs."""
-    return variable.causality == "input" or (variable.causality == "parameter" and variable.variability == "tunable")
 
 
 def start_values(settings: FmuSettings, description: Description) -> tuple[dict[str, Any], list[Diagnostic]]:
@@ -146,17 +140,20 @@ def _example(variable: Variable) -> str:
 
 
 def _source(settings: FmuSettings, description: Description, base: str) -> Iterator[Diagnostic]:
-    if description.co_simulation is None:
-        yield _finding("MT202", f"{settings.fmu}: it has no co-simulation", "Export it for co-simulation.")
+    try:
+        interface = choose_interface(description)
+    except FmuError as error:
+        yield _finding("MT202", f"{settings.fmu}: {error.message}", error.action)
         return
     path = locate(settings.fmu, Path(base))
     if path.is_file():
         try:
-            check_platform(path, description, description.co_simulation)
+            check_platform(path, description, interface)
         except PlatformMissing as error:
             yield _finding("MT203", error.message, error.action)
     step_s = description.experiment.step_s
-    if not description.co_simulation.variable_step and step_s and abs(settings.step - step_s) > 1e-9 * step_s:
+    fixed = interface.kind == "co-simulation" and not interface.variable_step
+    if fixed and step_s and abs(settings.step - step_s) > 1e-9 * step_s:
         yield replace(
             _finding(
                 "MT230",
@@ -172,74 +169,13 @@ def _source(settings: FmuSettings, description: Description, base: str) -> Itera
 def _binding(binding: Binding, description: Description) -> Iterator[Diagnostic]:
     name = binding.address.variable
     variable = description.variable(name)
-    if binding.type.is_command:
-        yield _finding("MT209", f"{binding.point}: an FMU has no commands", "Bind it to a plant.")
-    elif variable is None:
+    if variable is None and not binding.type.is_command:
         yield _finding("MT204", *_unknown(name, description), value=name)
-    elif why := mismatch(binding.type, variable):
-        yield _finding(
-            "MT205",
-            f"{binding.point}: {why}",
-            "Bind a variable of a fitting type, or change the schema.",
-            value=name,
-        )
-    else:
-        yield from _unit(binding, variable)
-
-
-def mismatch(type_: PointType, variable: Variable) -> str:
-    """Why a variable's type does not fit a point's schema; empty when it does."""
-    schema = type_.schema
-    kind = schema.kind if schema is not None else "None"
-    if isinstance(schema, Enum):
-        kind = f"Enum of {schema.value_schema.kind}"
-    if variable.dimensions:
-        return f"{variable.name!r} is an array, the schema is {kind}"
-    allowed: Mapping[str, frozenset[str]] = {
-        "Boolean": frozenset({"Boolean"}),
-        "String": frozenset({"String"}),
-        "Enum of Integer": INTEGERS,
-        "Enum of String": frozenset({"Enumeration", "String"}),
-        **dict.fromkeys(("Double", "Float"), FLOATS | INTEGERS),
-        **dict.fromkeys(INTEGER_KINDS, INTEGERS | (FLOATS if is_taken(variable) else frozenset())),
-    }
-    if kind in ("Double", "Float") and is_taken(variable) and variable.type in INTEGERS:
-        return f"{variable.name!r} takes {variable.type}, the schema is {kind}"
-    if variable.type not in allowed.get(kind, frozenset()):
-        return f"{variable.name!r} is of type {variable.type}, the schema is {kind}"
-    return ""
-
-
-def unit_name(variable: Variable) -> str | None:
-    """DTDL name of a variable's unit, or None when it has none or DTDL knows none."""
-    try:
-        return parse_unit(variable.unit).name if variable.unit else None
-    except UnitError:
-        return None
-
-
-def _unit(binding: Binding, variable: Variable) -> Iterator[Diagnostic]:
-    if binding.unit or not binding.type.unit or not variable.unit:
         return
-    known = unit_name(variable)
-    if known is None:
-        yield replace(
-            _finding(
-                "MT207",
-                f"{binding.point}: {variable.name!r} is in {variable.unit!r}, which DTDL has no name for; its numbers "
-                f"are taken as {binding.type.unit}",
-                "Give the binding a unit: and a scale:.",
-                value=variable.unit,
-            ),
-            severity=Severity.WARNING,
-        )
-    elif not convertible(unit(known), unit(binding.type.unit)):
-        yield _finding(
-            "MT206",
-            f"{binding.point}: {variable.name!r} is in {variable.unit}, which cannot become {binding.type.unit}",
-            "Bind another variable, or correct the model's unit.",
-            value=variable.unit,
-        )
+    # a command is refused whatever it names
+    for found in check_binding(binding.type, variable or _NOTHING, unit_given=bool(binding.unit)):
+        made = _finding(found.rule, f"{binding.point}: {found.cause}", found.action, value=found.value)
+        yield replace(made, severity=found.severity)
 
 
 def _unknown(name: str, description: Description) -> tuple[str, str]:

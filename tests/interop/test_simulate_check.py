@@ -24,6 +24,7 @@ from interop.rules import find_rules
 from interop.simulate.adapter import FmuAdapter
 from interop.simulate.settings import FmuAddress, FmuSettings
 from tests.contracts.adapter_suite import binding, point_type
+from tests.fmu.exchange.models import make
 
 ROOT = Path(__file__).parents[2]
 HERE = Location("megatwin.yaml", 7, 3)
@@ -177,3 +178,9 @@ def test_stale_after_of_the_file_reaches_the_simulation(tmp_path: Path) -> None:
     plan = load(file).sources["sim"]
     assert (plan.stale_after_s, plan.deadline_s) == (1.5, 2.0)
     assert plan.source.settings.defaults.stale_after == 1.5
+
+
+def test_a_model_exchange_fmu_is_a_sound_source(tmp_path: Path) -> None:
+    make("Dahlquist", 2, tmp_path)
+    bindings = [bound("x"), bound("u")]
+    assert FmuAdapter.check(source(*bindings, fmu="Dahlquist2.fmu", base=tmp_path, step="300 ms")) == []

@@ -1,7 +1,8 @@
-/* FMI 1.0 co-simulation around a small model; see values.h for what the model defines.
+/* FMI 1.0 co-simulation, or model exchange, around a small model; see values.h for what the model defines.
  *
  * MODEL_IDENTIFIER comes from the compiler's command line: FMI 1.0 puts it before the name of every function.
  */
+#include <math.h>
 #include <stddef.h>
 
 #include "fmi1Functions.h"
@@ -141,3 +142,100 @@ ABSENT(GetIntegerStatus, const fmi1StatusKind kind, fmi1Integer *value)
 ABSENT(GetBooleanStatus, const fmi1StatusKind kind, fmi1Boolean *value)
 ABSENT(GetStringStatus, const fmi1StatusKind kind, fmi1String *value)
 #pragma GCC diagnostic pop
+
+#ifdef MODEL_EXCHANGE
+const char *FMI(GetModelTypesPlatform)(void) { return "standard32"; }
+
+fmi1Component FMI(InstantiateModel)(fmi1String instanceName, fmi1String guid, fmi1CallbackFunctions functions,
+                                    fmi1Boolean loggingOn) {
+    return FMI(InstantiateSlave)(instanceName, guid, "", "", 0, fmi1False, fmi1False, functions, loggingOn);
+}
+
+void FMI(FreeModelInstance)(fmi1Component component) { FMI(FreeSlaveInstance)(component); }
+
+/* FMI 1.0 iterates inside one call. */
+static void iterate(Component *c, fmi1EventInfo *info) {
+    Event e = {0, 0, 0, INFINITY};
+    int values = 0;
+    do {
+        e.again = e.values = 0, e.next = INFINITY;
+        model_event(&c->m, &e);
+        values |= e.values;
+    } while (e.again);
+    info->iterationConverged = fmi1True;
+    info->stateValueReferencesChanged = fmi1False;
+    info->stateValuesChanged = values != 0;
+    info->terminateSimulation = e.ends != 0;
+    info->upcomingTimeEvent = e.next < INFINITY;
+    info->nextEventTime = e.next;
+}
+
+fmi1Status FMI(Initialize)(fmi1Component component, fmi1Boolean toleranceControlled, fmi1Real relativeTolerance,
+                           fmi1EventInfo *info) {
+    (void)toleranceControlled, (void)relativeTolerance;
+    Component *c = component;
+    const char *why = model_initialise(&c->m);
+    if (why) return failed(c, why);
+    iterate(c, info);
+    return fmi1OK;
+}
+
+fmi1Status FMI(EventUpdate)(fmi1Component component, fmi1Boolean intermediateResults, fmi1EventInfo *info) {
+    (void)intermediateResults;
+    iterate(component, info);
+    return fmi1OK;
+}
+
+fmi1Status FMI(Terminate)(fmi1Component component) {
+    (void)component;
+    return fmi1OK;
+}
+
+fmi1Status FMI(SetTime)(fmi1Component component, fmi1Real time) {
+    ((Component *)component)->m.v[0] = time;
+    return fmi1OK;
+}
+
+fmi1Status FMI(CompletedIntegratorStep)(fmi1Component component, fmi1Boolean *callEventUpdate) {
+    *callEventUpdate = model_completed(&((Component *)component)->m) != 0;
+    return fmi1OK;
+}
+
+fmi1Status FMI(SetContinuousStates)(fmi1Component component, const fmi1Real x[], size_t n) {
+    Component *c = component;
+    if (n != STATES) return failed(c, "this is not its number of states");
+    for (size_t k = 0; k < n; k++) c->m.v[model_states[k]] = x[k];
+    return fmi1OK;
+}
+
+fmi1Status FMI(GetContinuousStates)(fmi1Component component, fmi1Real x[], size_t n) {
+    Component *c = component;
+    if (n != STATES) return failed(c, "this is not its number of states");
+    for (size_t k = 0; k < n; k++) x[k] = c->m.v[model_states[k]];
+    return fmi1OK;
+}
+
+fmi1Status FMI(GetNominalContinuousStates)(fmi1Component component, fmi1Real nominals[], size_t n) {
+    (void)component;
+    for (size_t k = 0; k < n; k++) nominals[k] = 1;
+    return fmi1OK;
+}
+
+fmi1Status FMI(GetStateValueReferences)(fmi1Component component, fmi1ValueReference references[], size_t n) {
+    (void)component;
+    for (size_t k = 0; k < n && k < STATES; k++) references[k] = model_states[k];
+    return fmi1OK;
+}
+
+fmi1Status FMI(GetDerivatives)(fmi1Component component, fmi1Real derivatives[], size_t n) {
+    if (n != STATES) return failed(component, "this is not its number of states");
+    model_derivatives(&((Component *)component)->m, derivatives);
+    return fmi1OK;
+}
+
+fmi1Status FMI(GetEventIndicators)(fmi1Component component, fmi1Real indicators[], size_t n) {
+    if (n != INDICATORS) return failed(component, "this is not its number of event indicators");
+    model_indicators(&((Component *)component)->m, indicators);
+    return fmi1OK;
+}
+#endif

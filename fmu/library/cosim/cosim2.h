@@ -1,7 +1,9 @@
-/* FMI 2.0 co-simulation around a small model; see values.h for what the model defines.
+/* FMI 2.0 co-simulation, or model exchange, around a small model; see values.h for what the model defines.
  *
  * What the modelDescription.xml does not announce answers fmi2Error.
  */
+#include <math.h>
+
 #include "fmi2Functions.h"
 #include "values.h"
 
@@ -30,10 +32,15 @@ fmi2Status fmi2SetDebugLogging(fmi2Component component, fmi2Boolean on, size_t n
 fmi2Component fmi2Instantiate(fmi2String instanceName, fmi2Type type, fmi2String guid, fmi2String resourceLocation,
                               const fmi2CallbackFunctions *functions, fmi2Boolean visible, fmi2Boolean loggingOn) {
     (void)visible, (void)loggingOn;
-    if (type != fmi2CoSimulation || !guid || strcmp(guid, TOKEN)) {
+#ifdef MODEL_EXCHANGE
+    const fmi2Type kind = fmi2ModelExchange;
+#else
+    const fmi2Type kind = fmi2CoSimulation;
+#endif
+    if (type != kind || !guid || strcmp(guid, TOKEN)) {
         if (functions && functions->logger)
             functions->logger(functions->componentEnvironment, instanceName, fmi2Error, "logStatusError",
-                              type == fmi2CoSimulation ? "the guid is not this FMU's" : "this FMU has co-simulation only");
+                              type == kind ? "the guid is not this FMU's" : "this FMU is of the other kind");
         return NULL;
     }
     Component *c = calloc(1, sizeof *c);
@@ -195,11 +202,92 @@ fmi2Status fmi2CancelStep(fmi2Component component) { return failed(component, "a
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
+#ifdef PARTIALS
+fmi2Status fmi2GetDirectionalDerivative(fmi2Component component, REFERENCES, const fmi2ValueReference known[],
+                                        size_t nKnown, const fmi2Real seed[], fmi2Real sensitivity[]) {
+    for (size_t k = 0; k < n; k++) {
+        sensitivity[k] = 0;
+        for (size_t j = 0; j < nKnown; j++)
+            sensitivity[k] += seed[j] * model_partial(&((Component *)component)->m, r[k], known[j]);
+    }
+    return fmi2OK;
+}
+#else
 ABSENT(fmi2GetDirectionalDerivative, REFERENCES, const fmi2ValueReference known[], size_t nKnown,
        const fmi2Real seed[], fmi2Real sensitivity[])
+#endif
 ABSENT(fmi2SetRealInputDerivatives, REFERENCES, const fmi2Integer orders[], const fmi2Real values[])
 ABSENT(fmi2GetRealOutputDerivatives, REFERENCES, const fmi2Integer orders[], fmi2Real values[])
 ABSENT(fmi2GetStatus, const fmi2StatusKind kind, fmi2Status *value)
 ABSENT(fmi2GetIntegerStatus, const fmi2StatusKind kind, fmi2Integer *value)
 ABSENT(fmi2GetStringStatus, const fmi2StatusKind kind, fmi2String *value)
 #pragma GCC diagnostic pop
+
+#ifdef MODEL_EXCHANGE
+fmi2Status fmi2EnterEventMode(fmi2Component component) {
+    (void)component;
+    return fmi2OK;
+}
+
+fmi2Status fmi2EnterContinuousTimeMode(fmi2Component component) {
+    (void)component;
+    return fmi2OK;
+}
+
+fmi2Status fmi2NewDiscreteStates(fmi2Component component, fmi2EventInfo *info) {
+    Event e = {0, 0, 0, INFINITY};
+    model_event(&((Component *)component)->m, &e);
+    info->newDiscreteStatesNeeded = e.again != 0;
+    info->terminateSimulation = e.ends != 0;
+    info->nominalsOfContinuousStatesChanged = fmi2False;
+    info->valuesOfContinuousStatesChanged = e.values != 0;
+    info->nextEventTimeDefined = e.next < INFINITY;
+    info->nextEventTime = e.next;
+    return fmi2OK;
+}
+
+fmi2Status fmi2CompletedIntegratorStep(fmi2Component component, fmi2Boolean noSetFMUStatePriorToCurrentPoint,
+                                       fmi2Boolean *enterEventMode, fmi2Boolean *terminateSimulation) {
+    (void)noSetFMUStatePriorToCurrentPoint;
+    *enterEventMode = model_completed(&((Component *)component)->m) != 0;
+    *terminateSimulation = fmi2False;
+    return fmi2OK;
+}
+
+fmi2Status fmi2SetTime(fmi2Component component, fmi2Real time) {
+    ((Component *)component)->m.v[0] = time;
+    return fmi2OK;
+}
+
+fmi2Status fmi2SetContinuousStates(fmi2Component component, const fmi2Real x[], size_t n) {
+    Component *c = component;
+    if (n != STATES) return failed(c, "this is not its number of states");
+    for (size_t k = 0; k < n; k++) c->m.v[model_states[k]] = x[k];
+    return fmi2OK;
+}
+
+fmi2Status fmi2GetContinuousStates(fmi2Component component, fmi2Real x[], size_t n) {
+    Component *c = component;
+    if (n != STATES) return failed(c, "this is not its number of states");
+    for (size_t k = 0; k < n; k++) x[k] = c->m.v[model_states[k]];
+    return fmi2OK;
+}
+
+fmi2Status fmi2GetNominalsOfContinuousStates(fmi2Component component, fmi2Real nominals[], size_t n) {
+    (void)component;
+    for (size_t k = 0; k < n; k++) nominals[k] = 1;
+    return fmi2OK;
+}
+
+fmi2Status fmi2GetDerivatives(fmi2Component component, fmi2Real derivatives[], size_t n) {
+    if (n != STATES) return failed(component, "this is not its number of states");
+    model_derivatives(&((Component *)component)->m, derivatives);
+    return fmi2OK;
+}
+
+fmi2Status fmi2GetEventIndicators(fmi2Component component, fmi2Real indicators[], size_t n) {
+    if (n != INDICATORS) return failed(component, "this is not its number of event indicators");
+    model_indicators(&((Component *)component)->m, indicators);
+    return fmi2OK;
+}
+#endif

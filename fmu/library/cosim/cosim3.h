@@ -1,7 +1,9 @@
-/* FMI 3.0 co-simulation around a small model; see values.h for what the model defines.
+/* FMI 3.0 co-simulation, or model exchange, around a small model; see values.h for what the model defines.
  *
  * Functions that the modelDescription.xml does not announce answer fmi3Error, as the standard asks.
  */
+#include <math.h>
+
 #include "fmi3Functions.h"
 #include "values.h"
 
@@ -25,27 +27,34 @@ fmi3Status fmi3SetDebugLogging(fmi3Instance instance, fmi3Boolean loggingOn, siz
     return fmi3OK;
 }
 
+static fmi3Instance instantiate(fmi3String instanceName, fmi3String instantiationToken, fmi3String resourcePath,
+                                fmi3Boolean visible, fmi3Boolean loggingOn, fmi3InstanceEnvironment environment,
+                                fmi3LogMessageCallback log) {
+    (void)instanceName, (void)visible, (void)loggingOn;
+    if (!instantiationToken || strcmp(instantiationToken, TOKEN)) {
+        if (log) log(environment, fmi3Error, "logStatusError", "the instantiation token is not this FMU's");
+        return NULL;
+    }
+    Component *c = calloc(1, sizeof *c);
+    if (!c) return NULL;
+    c->environment = environment;
+    c->log = log;
+    if (resourcePath && strlen(resourcePath) < sizeof c->m.resources) strcpy(c->m.resources, resourcePath);
+    model_start(&c->m);
+    return c;
+}
+
 fmi3Instance fmi3InstantiateCoSimulation(
     fmi3String instanceName, fmi3String instantiationToken, fmi3String resourcePath, fmi3Boolean visible,
     fmi3Boolean loggingOn, fmi3Boolean eventModeUsed, fmi3Boolean earlyReturnAllowed,
     const fmi3ValueReference requiredIntermediateVariables[], size_t nRequiredIntermediateVariables,
     fmi3InstanceEnvironment instanceEnvironment, fmi3LogMessageCallback logMessage,
     fmi3IntermediateUpdateCallback intermediateUpdate) {
-    (void)instanceName, (void)visible, (void)loggingOn, (void)eventModeUsed;
+    (void)eventModeUsed;
     (void)earlyReturnAllowed, (void)requiredIntermediateVariables, (void)nRequiredIntermediateVariables;
     (void)intermediateUpdate;
-    if (!instantiationToken || strcmp(instantiationToken, TOKEN)) {
-        if (logMessage)
-            logMessage(instanceEnvironment, fmi3Error, "logStatusError", "the instantiation token is not this FMU's");
-        return NULL;
-    }
-    Component *c = calloc(1, sizeof *c);
-    if (!c) return NULL;
-    c->environment = instanceEnvironment;
-    c->log = logMessage;
-    if (resourcePath && strlen(resourcePath) < sizeof c->m.resources) strcpy(c->m.resources, resourcePath);
-    model_start(&c->m);
-    return c;
+    return instantiate(instanceName, instantiationToken, resourcePath, visible, loggingOn, instanceEnvironment,
+                       logMessage);
 }
 
 void fmi3FreeInstance(fmi3Instance instance) { free(instance); }
@@ -236,14 +245,19 @@ fmi3Status fmi3DeserializeFMUState(fmi3Instance instance, const fmi3Byte bytes[]
     return fmi3OK;
 }
 
-/* What these models do not have. Every function must be there for a loader that asks for all of them. */
 fmi3Instance fmi3InstantiateModelExchange(fmi3String instanceName, fmi3String instantiationToken,
                                           fmi3String resourcePath, fmi3Boolean visible, fmi3Boolean loggingOn,
                                           fmi3InstanceEnvironment environment, fmi3LogMessageCallback log) {
+#ifdef MODEL_EXCHANGE
+    return instantiate(instanceName, instantiationToken, resourcePath, visible, loggingOn, environment, log);
+#else
     (void)instanceName, (void)instantiationToken, (void)resourcePath, (void)visible, (void)loggingOn;
     (void)environment, (void)log;
     return NULL;
+#endif
 }
+
+/* What these models do not have. Every function must be there for a loader that asks for all of them. */
 
 fmi3Instance fmi3InstantiateScheduledExecution(fmi3String instanceName, fmi3String instantiationToken,
                                                fmi3String resourcePath, fmi3Boolean visible, fmi3Boolean loggingOn,
@@ -265,10 +279,36 @@ ABSENT(fmi3SetClock, REFERENCES, const fmi3Clock values[])
 ABSENT(fmi3GetNumberOfVariableDependencies, fmi3ValueReference r, size_t *n)
 ABSENT(fmi3GetVariableDependencies, fmi3ValueReference dependent, size_t elements[], fmi3ValueReference r[],
        size_t independents[], fmi3DependencyKind kinds[], size_t n)
+#ifdef PARTIALS
+fmi3Status fmi3GetDirectionalDerivative(fmi3Instance instance, REFERENCES, const fmi3ValueReference knowns[],
+                                        size_t nKnowns, const fmi3Float64 seed[], size_t nSeed,
+                                        fmi3Float64 sensitivity[], size_t nSensitivity) {
+    if (nSeed != nKnowns || nSensitivity != n) return failed(instance, "derivatives are of scalars only");
+    for (size_t k = 0; k < n; k++) {
+        sensitivity[k] = 0;
+        for (size_t j = 0; j < nKnowns; j++)
+            sensitivity[k] += seed[j] * model_partial(&((Component *)instance)->m, r[k], knowns[j]);
+    }
+    return fmi3OK;
+}
+
+fmi3Status fmi3GetAdjointDerivative(fmi3Instance instance, REFERENCES, const fmi3ValueReference knowns[],
+                                    size_t nKnowns, const fmi3Float64 seed[], size_t nSeed, fmi3Float64 sensitivity[],
+                                    size_t nSensitivity) {
+    if (nSeed != n || nSensitivity != nKnowns) return failed(instance, "derivatives are of scalars only");
+    for (size_t j = 0; j < nKnowns; j++) {
+        sensitivity[j] = 0;
+        for (size_t k = 0; k < n; k++)
+            sensitivity[j] += seed[k] * model_partial(&((Component *)instance)->m, r[k], knowns[j]);
+    }
+    return fmi3OK;
+}
+#else
 ABSENT(fmi3GetDirectionalDerivative, REFERENCES, const fmi3ValueReference knowns[], size_t nKnowns,
        const fmi3Float64 seed[], size_t nSeed, fmi3Float64 sensitivity[], size_t nSensitivity)
 ABSENT(fmi3GetAdjointDerivative, REFERENCES, const fmi3ValueReference knowns[], size_t nKnowns,
        const fmi3Float64 seed[], size_t nSeed, fmi3Float64 sensitivity[], size_t nSensitivity)
+#endif
 ABSENT(fmi3GetIntervalDecimal, REFERENCES, fmi3Float64 intervals[], fmi3IntervalQualifier qualifiers[])
 ABSENT(fmi3GetIntervalFraction, REFERENCES, fmi3UInt64 counters[], fmi3UInt64 resolutions[],
        fmi3IntervalQualifier qualifiers[])
@@ -279,6 +319,10 @@ ABSENT(fmi3SetIntervalFraction, REFERENCES, const fmi3UInt64 counters[], const f
 ABSENT(fmi3SetShiftDecimal, REFERENCES, const fmi3Float64 shifts[])
 ABSENT(fmi3SetShiftFraction, REFERENCES, const fmi3UInt64 counters[], const fmi3UInt64 resolutions[])
 ABSENT(fmi3EvaluateDiscreteStates)
+ABSENT(fmi3EnterStepMode)
+ABSENT(fmi3GetOutputDerivatives, REFERENCES, const fmi3Int32 orders[], fmi3Float64 values[], size_t nValues)
+ABSENT(fmi3ActivateModelPartition, fmi3ValueReference clock, fmi3Float64 time)
+#ifndef MODEL_EXCHANGE
 ABSENT(fmi3UpdateDiscreteStates, fmi3Boolean *needed, fmi3Boolean *terminate, fmi3Boolean *nominals,
        fmi3Boolean *values, fmi3Boolean *defined, fmi3Float64 *next)
 ABSENT(fmi3EnterContinuousTimeMode)
@@ -292,7 +336,88 @@ ABSENT(fmi3GetNominalsOfContinuousStates, fmi3Float64 nominals[], size_t n)
 ABSENT(fmi3GetNumberOfEventIndicators, size_t *n)
 ABSENT(fmi3GetNumberOfContinuousStates, size_t *n)
 ABSENT(fmi3EnterEventMode)
-ABSENT(fmi3EnterStepMode)
-ABSENT(fmi3GetOutputDerivatives, REFERENCES, const fmi3Int32 orders[], fmi3Float64 values[], size_t nValues)
-ABSENT(fmi3ActivateModelPartition, fmi3ValueReference clock, fmi3Float64 time)
+#endif
 #pragma GCC diagnostic pop
+
+#ifdef MODEL_EXCHANGE
+fmi3Status fmi3EnterEventMode(fmi3Instance instance) {
+    (void)instance;
+    return fmi3OK;
+}
+
+fmi3Status fmi3EnterContinuousTimeMode(fmi3Instance instance) {
+    (void)instance;
+    return fmi3OK;
+}
+
+fmi3Status fmi3UpdateDiscreteStates(fmi3Instance instance, fmi3Boolean *needed, fmi3Boolean *terminate,
+                                    fmi3Boolean *nominals, fmi3Boolean *values, fmi3Boolean *defined,
+                                    fmi3Float64 *next) {
+    Event e = {0, 0, 0, INFINITY};
+    model_event(&((Component *)instance)->m, &e);
+    *needed = e.again != 0;
+    *terminate = e.ends != 0;
+    *nominals = fmi3False;
+    *values = e.values != 0;
+    *defined = e.next < INFINITY;
+    *next = e.next;
+    return fmi3OK;
+}
+
+fmi3Status fmi3CompletedIntegratorStep(fmi3Instance instance, fmi3Boolean noSet, fmi3Boolean *enterEventMode,
+                                       fmi3Boolean *terminate) {
+    (void)noSet;
+    *enterEventMode = model_completed(&((Component *)instance)->m) != 0;
+    *terminate = fmi3False;
+    return fmi3OK;
+}
+
+fmi3Status fmi3SetTime(fmi3Instance instance, fmi3Float64 time) {
+    ((Component *)instance)->m.v[0] = time;
+    return fmi3OK;
+}
+
+fmi3Status fmi3SetContinuousStates(fmi3Instance instance, const fmi3Float64 states[], size_t n) {
+    Component *c = instance;
+    if (n != STATES) return failed(c, "this is not its number of states");
+    for (size_t k = 0; k < n; k++) c->m.v[model_states[k]] = states[k];
+    return fmi3OK;
+}
+
+fmi3Status fmi3GetContinuousStates(fmi3Instance instance, fmi3Float64 states[], size_t n) {
+    Component *c = instance;
+    if (n != STATES) return failed(c, "this is not its number of states");
+    for (size_t k = 0; k < n; k++) states[k] = c->m.v[model_states[k]];
+    return fmi3OK;
+}
+
+fmi3Status fmi3GetNominalsOfContinuousStates(fmi3Instance instance, fmi3Float64 nominals[], size_t n) {
+    (void)instance;
+    for (size_t k = 0; k < n; k++) nominals[k] = 1;
+    return fmi3OK;
+}
+
+fmi3Status fmi3GetContinuousStateDerivatives(fmi3Instance instance, fmi3Float64 derivatives[], size_t n) {
+    if (n != STATES) return failed(instance, "this is not its number of states");
+    model_derivatives(&((Component *)instance)->m, derivatives);
+    return fmi3OK;
+}
+
+fmi3Status fmi3GetEventIndicators(fmi3Instance instance, fmi3Float64 indicators[], size_t n) {
+    if (n != INDICATORS) return failed(instance, "this is not its number of event indicators");
+    model_indicators(&((Component *)instance)->m, indicators);
+    return fmi3OK;
+}
+
+fmi3Status fmi3GetNumberOfEventIndicators(fmi3Instance instance, size_t *n) {
+    (void)instance;
+    *n = INDICATORS;
+    return fmi3OK;
+}
+
+fmi3Status fmi3GetNumberOfContinuousStates(fmi3Instance instance, size_t *n) {
+    (void)instance;
+    *n = STATES;
+    return fmi3OK;
+}
+#endif

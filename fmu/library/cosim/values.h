@@ -9,6 +9,10 @@
  *   TEXTS      optional: how many strings; value references from 2000
  *   BLOBS      optional: how many binaries; value references from 3000
  *   ENDS       optional: the model defines model_ended, which tells that it wants to end (FMI 2.0 and 3.0)
+ *   PARTIALS   optional: the model defines model_partial, from which derivatives are given (FMI 2.0 and 3.0)
+ *   MODEL_EXCHANGE  optional: model exchange instead of co-simulation. The model defines STATES, INDICATORS and
+ *              STATE_REFERENCES (value references of its states, such as {1, 2}), and in place of model_step the
+ *              functions model_derivatives, model_indicators, model_event and model_completed
  *   ARRAYS     optional: the model has arrays of reals and defines model_size; an array's elements follow its reference
  */
 #include <stdint.h>
@@ -47,11 +51,40 @@ static void model_start(Values *m);
 static const char *model_initialise(Values *m);
 /* What follows from states, inputs and parameters; called before each get. */
 static void model_outputs(Values *m);
+#ifdef MODEL_EXCHANGE
+/* What the model says at an event; zero, and next infinite, before it is asked. */
+typedef struct {
+    int again;   /* another round of the iteration is needed */
+    int values;  /* states were changed */
+    int ends;    /* the simulation shall end */
+    double next; /* time of the next time event */
+} Event;
+
+static const unsigned model_states[STATES + 1] = STATE_REFERENCES;
+/* Derivatives of the states in their order. */
+static void model_derivatives(Values *m, double dx[]);
+/* Event indicators; an event is where one changes between above 0 and not above 0. */
+static void model_indicators(Values *m, double z[]);
+/* Called at the start and in every round of an event. */
+static void model_event(Values *m, Event *e);
+/* Called after each step of the integrator; whether the model wants an event. */
+static int model_completed(Values *m);
+static const char *model_step(Values *m, double h) {
+    (void)m, (void)h;
+    return "this FMU has model exchange only";
+}
+#else
 /* Advances by h seconds; NULL or why it cannot. m->v[0] is advanced by the caller. */
 static const char *model_step(Values *m, double h);
+#endif
 #ifdef ARRAYS
 /* Number of elements of the real variable of a value reference. */
 static size_t model_size(const Values *m, unsigned reference);
+#endif
+
+#ifdef PARTIALS
+/* The partial derivative of one real variable with respect to another, by their value references. */
+static double model_partial(Values *m, unsigned unknown, unsigned known);
 #endif
 
 #ifdef ENDS
