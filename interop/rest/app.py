@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dtdl.errors import MegatwinError, RequestInvalid
-from interop.rest import adt, native, openapi, stream
+from interop.rest import adt, native, openapi, query, stream
 from interop.rest.problem import Failure, failure_of, unexpected
 from interop.rest.routes import LOG, Call, Reply, Route, Router
 from interop.service import Caller, TwinService
@@ -23,6 +23,8 @@ from interop.service import Caller, TwinService
 ACTOR: Final = "client:unauthenticated"
 """Who every client is until the file has an ``access`` section; a bearer token is accepted and not read."""
 MAX_REQUEST_ID: Final = 200
+AZURE: Final = ("/digitaltwins", "/query")
+"""Where the Azure Digital Twins data plane is; errors there have its form."""
 
 
 class App:
@@ -55,7 +57,7 @@ class App:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        family = "azure" if scope["path"].startswith("/digitaltwins") else "v1"
+        family = "azure" if scope["path"].startswith(AZURE) else "v1"
         try:
             _check_origin(request)
             route, names = self._router.find(scope["method"], scope["raw_path"])
@@ -76,7 +78,7 @@ class App:
 
 def route_table(streams: stream.Streams, name: str) -> tuple[Route, ...]:
     """Gives every route that is served, the documentation's own included."""
-    described = (*adt.ROUTES, *native.ROUTES, *stream.routes(streams))
+    described = (*adt.ROUTES, *query.ROUTES, *native.ROUTES, *stream.routes(streams))
     document: dict[str, object] = {}
 
     async def get_document(call: Call) -> Response:  # noqa: ARG001 - a handler's signature
@@ -155,4 +157,4 @@ async def _on_bug(request: Request, error: Exception) -> Response:
     """Answers what no one expected; the server logs the traceback after it."""
     failure = unexpected()
     LOG.error("%s: %s %s: %r", failure.instance, request.method, request.url.path, error)
-    return _answer(failure, "azure" if request.url.path.startswith("/digitaltwins") else "v1")
+    return _answer(failure, "azure" if request.url.path.startswith(AZURE) else "v1")

@@ -169,7 +169,7 @@ def walks(
         yield here, []
         return
     for number, one in enumerate(world.relationships):
-        if once and number in used or link.names and one["$relationshipName"] not in link.names:
+        if (once and number in used) or (link.names and one["$relationshipName"] not in link.names):
             continue
         ends = set()
         if link.direction in ("out", "any") and one["$sourceId"] == here:
@@ -216,7 +216,7 @@ def answer(world: World, question: Question) -> list[Any]:
             for row in kept
         ]
     if question.distinct:
-        found = [json.loads(text) for text in {one: None for one in map(canonical, found)}]
+        found = [json.loads(text) for text in dict.fromkeys(map(canonical, found))]
     return found
 
 
