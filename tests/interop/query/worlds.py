@@ -26,8 +26,9 @@ def interface(dtmi: str, *extends: Interface, **contents: Any) -> Interface:
 
 PART = interface("dtmi:t:Part;1")
 BASE = interface("dtmi:t:Base;1")
-MIDDLE = interface("dtmi:t:Middle;1", BASE, part=Component("dtmi:t:c;1", properties={"name": "part", "schema": PART}))
-LEAF = interface("dtmi:t:Leaf;1", MIDDLE)
+COMPONENT = Component("dtmi:t:c;1", properties={"name": "part", "schema": PART})
+MIDDLE = interface("dtmi:t:Middle;1", BASE, part=COMPONENT)
+LEAF = interface("dtmi:t:Leaf;1", MIDDLE, part=COMPONENT)
 OTHER = interface("dtmi:t:Other;1")
 MODEL = Model({one.id: one for one in (PART, BASE, MIDDLE, LEAF, OTHER)})
 BASES = {
