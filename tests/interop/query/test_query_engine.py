@@ -148,6 +148,9 @@ def test_no_index_is_made_for_what_the_graph_knows() -> None:
     field.relationship("t0001", "r", "feeds", "t0002")
     field.ask("SELECT * FROM DIGITALTWINS WHERE $dtId IN ['t0001', 't0002'] AND p > 1")
     field.ask("SELECT * FROM RELATIONSHIPS WHERE $sourceId = 't0001' AND weight = 3")
+    assert field.ask("SELECT COUNT() AS n FROM DIGITALTWINS") == [{"n": 10}]
+    assert field.ask("SELECT COUNT() FROM RELATIONSHIPS") == [{"COUNT": 1}]
+    assert not field.ask("SELECT TOP(0) COUNT() FROM RELATIONSHIPS")
     assert not list(field.engine.indexes)
     assert not field.graph.observers
 
