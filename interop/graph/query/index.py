@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from operator import itemgetter
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -74,20 +75,24 @@ def key_of(value: Any) -> Key | None:
 class Ordered:
     """Entries in order, in blocks that are replaced and never changed."""
 
-    __slots__ = ("_blocks",)
+    __slots__ = ("_blocks", "_offsets", "_shared")
 
     def __init__(self, blocks: Iterable[list[Entry]] = ()) -> None:
         self._blocks = list(blocks)
-
-    def __len__(self) -> int:
-        return sum(map(len, self._blocks))
+        self._offsets: list[int] | None = None
+        self._shared = False
 
     def frozen(self) -> Ordered:
         """What is there now, whatever comes after."""
-        return Ordered(self._blocks)
+        self._offsets = self._offsets or self._counted()
+        self._shared = True  # the next change copies the list of blocks first
+        found = Ordered()
+        found._blocks, found._offsets, found._shared = self._blocks, self._offsets, True
+        return found
 
     def add(self, entry: Entry) -> None:
         """Takes an entry."""
+        self._own()
         if not self._blocks:
             self._blocks.append([entry])
             return
@@ -102,6 +107,7 @@ class Ordered:
 
     def discard(self, entry: Entry) -> None:
         """Forgets an entry, if it is there."""
+        self._own()
         number = bisect_right(self._blocks, entry, key=_first_entry) - 1
         if number < 0:
             return
@@ -127,7 +133,8 @@ class Ordered:
 
     def count(self, start: Position, end: Position) -> int:
         """How many entries a window has."""
-        return sum(map(len, self._blocks[start[0] : end[0]])) - start[1] + end[1]
+        offsets = self._offsets or self._counted()
+        return offsets[end[0]] - offsets[start[0]] - start[1] + end[1]
 
     def entries(self, start: Position, end: Position) -> Iterator[Entry]:
         """The entries of a window, in order."""
@@ -136,6 +143,16 @@ class Ordered:
             low = start[1] if number == start[0] else 0
             high = end[1] if number == end[0] else len(block)
             yield from block if low == 0 and high == len(block) else block[low:high]
+
+    def _counted(self) -> list[int]:
+        """How many entries stand before each block, and before the end."""
+        return list(accumulate(map(len, self._blocks), initial=0))
+
+    def _own(self) -> None:
+        if self._shared:
+            self._blocks = list(self._blocks)
+            self._shared = False
+        self._offsets = None
 
     def _seek(self, value: Any, *, behind: bool) -> Position:
         search = bisect_right if behind else bisect_left
@@ -180,7 +197,8 @@ class PropertyIndex:
 
     def of(self, kind: Kind) -> Ordered:
         """The entries of one type of value."""
-        return self._ordered.get(kind) or Ordered()
+        found = self._ordered.get(kind)
+        return Ordered() if found is None else found
 
     def change(self, identity: Id, before: Entity | None, after: Entity | None) -> None:
         """Takes a change of one twin or relationship."""
@@ -216,7 +234,9 @@ class PropertyIndex:
             self.change(identity, before, self._now(graph, identity))
 
     def _entities(self, graph: Graph) -> Iterator[tuple[Id, Entity]]:
-        for twin in list(graph.twins):
+        twins = list(graph.twins)
+        while twins:  # from the end, each let go at once: to let a million go together takes long
+            twin = twins.pop()
             if self.subject == "twin":
                 state = graph.twin(twin)
                 if state is not None:
@@ -238,11 +258,14 @@ def _sorted_blocks(entries: list[Entry], blocks: list[list[Entry]]) -> Generator
     every = max(1, len(sample) * _BLOCK // (2 * len(entries)))
     splitters = sample[every::every]
     dealt: list[list[Entry]] = [[] for _ in range(len(splitters) + 1)]
-    for number, entry in enumerate(entries):
+    while entries:
+        entry = entries.pop()
         dealt[bisect_right(splitters, entry)].append(entry)
-        if not number % (4 * _STEP):
+        if not len(entries) % (4 * _STEP):
             yield
-    for block in dealt:
+    dealt.reverse()
+    while dealt:
+        block = dealt.pop()
         block.sort()
         blocks.extend(block[at : at + _BLOCK] for at in range(0, len(block), _BLOCK))
         yield
