@@ -8,10 +8,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from datetime import datetime
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from dtdl.elements import Model
 from dtdl.errors import Overloaded, RequestInvalid
+from interop.graph.query.access import Access
 from interop.graph.query.execute import Execution, Start, choose
 from interop.graph.query.explain import explained
 from interop.graph.query.grammar import parser, query_error
@@ -43,6 +44,14 @@ class _Place:
         self.indexes = Indexes(graph, limits.indexes)
 
 
+class _Held(NamedTuple):
+    """Every row of a query, as they were at one seq."""
+
+    query: str
+    rows: list[QueryRow]
+    seq: int
+
+
 class QueryEngine:
     """Answers queries; used on the loop that changes the graph.
 
@@ -66,7 +75,7 @@ class QueryEngine:
         self._context = Context(model())
         self._plans: OrderedDict[str, Plan] = OrderedDict()
         self._places: OrderedDict[tuple[datetime, int], _Place] = OrderedDict()
-        self._held: OrderedDict[str, tuple[list[QueryRow], int]] = OrderedDict()
+        self._held: OrderedDict[str, _Held] = OrderedDict()
         self._running = 0
 
     @property
@@ -242,23 +251,24 @@ class QueryEngine:
         They are kept for the next ones as long as there is room; then they are found again, on the graph as it is.
         """
         known = None if after is None or after.held is None else self._held.get(after.held)
+        if known is not None and known.query != plan.text:
+            raise invalid("the continuation token does not fit its query")
         visits = 0
         if known is None and not plan.parts and not plan.steps and plan.output.count_only and not plan.query.explain:
-            known = _counted(plan, place.graph), place.graph.seq  # no index is worth building for it
+            known = _Held(plan.text, _counted(plan, place.graph), place.graph.seq)  # no index is worth building for it
         if known is None:
             execution, start = yield from self._begun(plan, place, None)
             try:
                 rows = yield from self._all(plan, execution, start, place)
             finally:
                 execution.view.close()
-            known, visits = (rows, execution.view.seq), execution.meter.visits
-        rows, seq = known
+            known, visits = _Held(plan.text, rows, execution.view.seq), execution.meter.visits
         at = 0 if after is None else after.skip
         token = None
-        if at + size < len(rows):
-            name = after.held if after is not None and after.held in self._held else self._hold(rows, seq)
-            token = Token(query=plan.text, seq=seq, skip=at + size, held=name).encode()
-        return QueryPage(rows=rows[at : at + size], token=token, seq=seq, visits=visits)
+        if at + size < len(known.rows):
+            name = after.held if after is not None and after.held in self._held else self._hold(known)
+            token = Token(query=plan.text, seq=known.seq, skip=at + size, held=name).encode()
+        return QueryPage(rows=known.rows[at : at + size], token=token, seq=known.seq, visits=visits)
 
     def _all(
         self, plan: Plan, execution: Execution, start: Start, place: _Place
@@ -291,11 +301,7 @@ class QueryEngine:
 
     def _begun(self, plan: Plan, place: _Place, after: Token | None) -> Generator[None, None, tuple[Execution, Start]]:
         """Decides where to begin, on a view of the seq at which every index that it takes is there."""
-        fixed = None
-        if after is not None and after.start is not None:
-            fixed = plan.access(*after.start)
-            if fixed is None:
-                raise invalid("the continuation token does not fit its query")
+        fixed = None if after is None else _way(plan, after)
         while True:
             execution = Execution(plan, View(place.graph), place.indexes, self.limits)
             choice = choose(plan, execution, fixed)
@@ -311,12 +317,22 @@ class QueryEngine:
             if not waited:
                 return execution, start
 
-    def _hold(self, rows: list[QueryRow], seq: int) -> str:
+    def _hold(self, found: _Held) -> str:
         name = secrets.token_hex(8)
-        self._held[name] = (rows, seq)
-        while len(self._held) > _HELD or sum(len(kept) for kept, _ in self._held.values()) > self.limits.held:
+        self._held[name] = found
+        while len(self._held) > _HELD or sum(len(kept.rows) for kept in self._held.values()) > self.limits.held:
             self._held.popitem(last=False)
         return name
+
+
+def _way(plan: Plan, after: Token) -> Access:
+    """The way to begin that a token names; whoever made it up gets an error, not a comparison of what has no order."""
+    way = None if after.start is None else plan.access(*after.start)
+    if way is not None and after.mark is not None:
+        kind, _, identity = after.mark
+        if isinstance(identity, tuple) == (way.variable.kind == "relationship") and (kind == "s" or not way.direct):
+            return way
+    raise invalid("the continuation token does not fit its query")
 
 
 def _counted(plan: Plan, graph: Graph) -> list[QueryRow]:

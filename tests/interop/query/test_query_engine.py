@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from dtdl.errors import Overloaded, RequestInvalid
 from interop.graph.query.engine import QueryEngine
 from interop.graph.query.index import Ordered, Range
 from interop.graph.query.limits import Limits
+from interop.graph.query.token import Token
 from tests.interop.query.worlds import OTHER, Field, documents
 
 EAGER = Limits(slice_s=0.0, start_required=False)
@@ -127,6 +129,14 @@ async def test_a_token_belongs_to_its_query() -> None:
     with pytest.raises(RequestInvalid, match="another query") as refused:
         await field.engine.page("SELECT p FROM DIGITALTWINS", token=first.token)
     assert refused.value.code == "BadRequest"
+
+
+async def test_rows_that_are_kept_belong_to_their_query() -> None:
+    field = many(Limits(), 20)
+    first = await field.engine.page("SELECT p FROM DIGITALTWINS ORDER BY p", size=5)
+    other = replace(Token.decode(first.token or ""), query="SELECT q FROM DIGITALTWINS ORDER BY q")
+    with pytest.raises(RequestInvalid, match="does not fit"):
+        await field.engine.page(None, token=other.encode())
 
 
 async def test_top_counts_over_all_pages() -> None:

@@ -83,7 +83,12 @@ def packed(text: str) -> str:
     "token",
     ["x", "ä", "AAAA", packed("[]"), packed("{}"), packed("[1,2,3,4,5,6,7]"), packed("[" * 100_000),
      packed('["SELECT * FROM DIGITALTWINS",1,null,[9,["x"]],null,0,null]'),
-     packed('["SELECT * FROM DIGITALTWINS",1,null,[0,["$dtId"]],["q",1,"x"],0,null]')],
+     packed('["SELECT * FROM DIGITALTWINS",1,null,[0,["$dtId"]],["q",1,"x"],0,null]'),
+     packed('["SELECT * FROM DIGITALTWINS",1,null,[0,["$dtId"]],["s","room",["room","r"]],0,null]'),
+     packed('["SELECT * FROM DIGITALTWINS WHERE $dtId = \'room\'",1,null,[0,["$dtId"]],["n",1,"x"],0,null]'),
+     packed('["SELECT * FROM DIGITALTWINS",1,null,null,["s","room","room"],0,null]'),
+     packed('["SELECT * FROM DIGITALTWINS",1,null,[0,["$dtId"]],null,0,null]'),
+     packed('["SELECT * FROM RELATIONSHIPS",1,null,[0,["$sourceId"]],["s","room","room"],0,null]')],
 )  # fmt: skip
 async def test_a_token_that_is_not_ours_is_refused(azure: httpx.AsyncClient, token: str) -> None:
     reply = await azure.post("/query", json={"continuationToken": token})
