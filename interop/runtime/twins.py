@@ -78,7 +78,7 @@ class Runtime:
             self.engine = Engine(ledger, self.types, deriver)
             self.requests = Requests(self.engine)
             past = partial(graph_at, ledger)
-            self.queries = QueryEngine(self.engine.graph, lambda: self.model, past=past)
+            self.queries = QueryEngine(self.engine.graph, lambda: self.model, past=past, limits=configuration.queries)
             books = Books()
             await self.engine.replay(books.learn, self.requests.learn)
             await self._apply_file(books)

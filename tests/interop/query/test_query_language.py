@@ -139,6 +139,17 @@ def test_parentheses_nest_as_deep_as_the_text_is_long(field: Field) -> None:
     assert ids(field.ask(f"SELECT * FROM DIGITALTWINS WHERE {'(' * 3900}p = 1{')' * 3900}")) == ["t1"]
 
 
+def test_the_deepest_query_that_a_file_may_allow_runs() -> None:
+    field = Field(limits=Limits(operators=100, nesting=150))
+    field.twin("t1", OTHER.id, {"p": 1})
+    where = "p = 1"
+    for word in ["AND", "OR"] * 50:
+        where = f"(p = 1 {word} {where})"
+    where = f"{'NOT ' * 48}{where}"
+    assert ids(field.ask(f"SELECT * FROM DIGITALTWINS WHERE {where}")) == ["t1"]
+    assert field.ask(f"EXPLAIN SELECT * FROM DIGITALTWINS WHERE {where}")
+
+
 def test_what_is_looked_at_and_held_is_bounded() -> None:
     field = Field(limits=Limits(visits=300, held=20, start_required=False))
     for number in range(40):

@@ -15,6 +15,7 @@ from interop.values import format_time, utc_now
 from tests.interop.rest.memory_service import ROOM, MemoryService
 from tests.interop.rest.running import running
 from tests.interop.rest.test_over_runtime import served
+from tests.interop.runtime_bench import FILE
 
 
 @pytest.fixture
@@ -174,3 +175,11 @@ async def test_as_of_asks_the_past(tmp_path: Path) -> None:
         assert await twins.query("SELECT COUNT() FROM DIGITALTWINS AS OF '1999-01-01T00:00:00Z'") == [{"COUNT": 0}]
         with pytest.raises(RequestInvalid, match="AS OF: 'yesterday' is not an instant"):
             await twins.query("SELECT * FROM DIGITALTWINS AS OF 'yesterday'")
+
+
+async def test_the_file_sets_the_limits_of_queries(tmp_path: Path) -> None:
+    text = FILE + "\nqueries: {timeout: 5 s, joins: 7, hops-inclusive: true, start-required: false}\n"
+    async with served(tmp_path, text) as (runtime, twins):
+        limits = runtime.queries.limits
+        assert (limits.timeout_s, limits.joins, limits.hops_inclusive, limits.members) == (5.0, 7, True, 100)
+        assert await twins.query("SELECT COUNT() FROM DIGITALTWINS a JOIN b RELATED a.has") == [{"COUNT": 2}]
