@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 from dtdl.compiler.point import PointType
 from dtdl.elements import Model
@@ -190,6 +190,27 @@ class Health:
     problems: Sequence[str] = ()
 
 
+QueryRow: TypeAlias = TwinState | Relationship | Mapping[str, Any]
+"""A twin, a relationship, or columns by name whose values may be either."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryPage:
+    """One page of the result of a query.
+
+    Attributes:
+        rows: In order.
+        token: What to ask the next page with; None at the end.
+        seq: The last event that the rows show.
+        visits: How many twins and relationships were looked at for it.
+    """
+
+    rows: Sequence[QueryRow]
+    token: str | None
+    seq: int
+    visits: int
+
+
 class Graph(Protocol):
     """Committed state; reading it on the loop sees one seq."""
 
@@ -309,6 +330,20 @@ class TwinService(Protocol):
 
         Raises:
             TwinNotFound: It did not exist then.
+        """
+        ...
+
+    async def query(self, text: str | None, *, token: str | None = None, size: int = 100) -> QueryPage:
+        """One page of a query, over what is committed.
+
+        Args:
+            text: The query; may be None when a token is given, which holds it.
+            token: Of the page before.
+            size: At most so many rows.
+
+        Raises:
+            RequestInvalid: ``SqlQueryError``, ``BadRequest`` (the token), ``TimeoutError``.
+            LimitExceeded: It looks at or holds too much.
         """
         ...
 

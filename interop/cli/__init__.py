@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "set": ("interop.cli.set", "Write a property of a twin."),
     "call": ("interop.cli.call", "Call a command of a twin."),
     "history": ("interop.cli.history", "Show past values of a twin."),
+    "query": ("interop.cli.query", "Query twins and relationships."),
     "watch": ("interop.cli.watch", "Follow changes as they happen."),
     "fmu": ("interop.cli.fmu", "Build, inspect and run functional mock-up units."),
     "opcua": ("interop.cli.opcua", "Certificates and trust of OPC UA links."),

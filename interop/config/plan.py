@@ -10,6 +10,7 @@ from typing import Any, Literal
 from dtdl.compiler.build import Types
 from dtdl.diagnostic import Location
 from dtdl.elements import Model
+from interop.graph.query.limits import Limits
 from interop.ports import Adapter, Source
 from interop.values import Point, Value
 
@@ -135,7 +136,7 @@ class Configuration:
         model: Every loaded definition.
         model_texts: Path of each model file → its text, for the ledger.
         types: The compiled classes.
-        sources, twins, connections, relationships, serve: As in the file.
+        sources, twins, connections, relationships, serve, queries: As in the file.
     """
 
     file: Path
@@ -150,3 +151,4 @@ class Configuration:
     connections: Sequence[Connection] = ()
     relationships: Sequence[RelationshipPlan] = ()
     serve: Serve = Serve()
+    queries: Limits = field(default_factory=Limits)

@@ -22,6 +22,7 @@ from interop.config.schema import RESERVED, File
 from interop.config.sources import read_sources
 from interop.config.validation import Place, validate
 from interop.config.wiring import check_circles, check_givers, check_roll_ups, read_connections, read_roll_ups
+from interop.graph.query.limits import Limits
 
 
 def load(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Configuration:
@@ -201,6 +202,7 @@ def _configuration(project: Project) -> Configuration:
         connections=tuple(project.connections),
         relationships=tuple(project.relationships),
         serve=_serve(project),
+        queries=_queries(project),
     )
 
 
@@ -232,6 +234,21 @@ def _twin_plan(project: Project, name: str) -> TwinPlan:
         roll_ups=tuple(project.roll_ups.get(name, ())),
         properties=properties,
         location=project.document.key(("twins", name)),
+    )
+
+
+def _queries(project: Project) -> Limits:
+    queries = project.file.queries
+    return Limits(
+        timeout_s=queries.timeout,
+        characters=queries.characters,
+        operators=queries.operators,
+        members=queries.members,
+        joins=queries.joins,
+        hops=queries.hops,
+        hops_inclusive=queries.hops_inclusive,
+        start_required=queries.start_required,
+        nesting=max(Limits().nesting, queries.operators + 50),
     )
 
 

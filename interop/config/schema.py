@@ -166,6 +166,22 @@ class ServeSection(Section):
     )
 
 
+Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+
+
+class QueriesSection(Section):
+    """Bounds and switches of the query language; the service that it comes from has those without an entry."""
+
+    timeout: PositiveSeconds = Field(60.0, description="Time until TimeoutError.")
+    characters: Count = Field(8_000, description="Of a query.")
+    operators: Annotated[Count, Field(le=100)] = Field(50, description="AND and OR together.")
+    members: Count = Field(100, description="Of an IN list.")
+    joins: Annotated[Count, Field(le=30)] = Field(5, description="JOINs.")
+    hops: Annotated[Count, Field(le=100)] = Field(10, description="Upper bound of a * in MATCH.")
+    hops_inclusive: StrictBool = Field(False, description="Whether *1..3 is 1, 2 or 3 hops, as in openCypher.")
+    start_required: StrictBool = Field(True, description="Whether JOIN and MATCH need a $dtId in WHERE.")
+
+
 class File(Section):
     """The whole file.
 
@@ -189,6 +205,11 @@ class File(Section):
         default_factory=list, description="Links between twins."
     )
     serve: ServeSection = Field(default_factory=lambda: ServeSection(), description="What is served, and where.")  # noqa: PLW0108 - its type checks
+
+    queries: QueriesSection = Field(
+        default_factory=lambda: QueriesSection(),  # noqa: PLW0108 - its type checks
+        description="Bounds and switches of the query language.",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
@@ -48,7 +49,7 @@ def document(state: TwinState, is_component: IsComponent | None = None) -> dict[
     metadata: dict[str, Any] = {"$model": state.model}
     latest = max(state.updated.values(), default=state.changed_at)
     if latest is not None:
-        metadata["$lastUpdateTime"] = format_time(latest)
+        metadata["$lastUpdateTime"] = _time(latest)
     twin: dict[str, Any] = {"$dtId": state.id, "$etag": state.etag}
     for name, value in state.contents.items():
         if is_component is not None and isinstance(value, dict) and is_component(state.model, name):
@@ -152,16 +153,37 @@ def _cells(state: TwinState, path: _Path) -> list[Cell]:
     return [cell for other, cell in state.cells.items() if other[: len(path)] == path]
 
 
+@lru_cache(maxsize=16_384)
+def _time(instant: datetime) -> str:
+    """Writes an instant; the properties of a twin mostly have the same one."""
+    return format_time(instant)
+
+
 def _property_metadata(state: TwinState, path: _Path) -> dict[str, str]:
+    if not isinstance(state.contents.get(path[0]), dict):
+        return _plain_metadata(state, path)
     metadata: dict[str, str] = {}
     at = updated_at(state, path) or state.changed_at
     if at is not None:
-        metadata["lastUpdateTime"] = format_time(at)
+        metadata["lastUpdateTime"] = _time(at)
     cells = _cells(state, path)
     source_time = max((cell.source_time for cell in cells if cell.source_time is not None), default=None)
     if source_time is not None:
-        metadata["sourceTime"] = format_time(source_time)
+        metadata["sourceTime"] = _time(source_time)
     status = worst([cell.status for cell in cells])
     if cells and not status.is_good:
         metadata["status"] = status
+    return metadata
+
+
+def _plain_metadata(state: TwinState, path: _Path) -> dict[str, str]:
+    """What ``_property_metadata`` comes to for a value that holds no others; most are, and it is asked for each."""
+    at = state.updated.get(path) or updated_at(state, path) or state.changed_at
+    metadata = {} if at is None else {"lastUpdateTime": _time(at)}
+    cell = state.cells.get(path)
+    if cell is not None:
+        if cell.source_time is not None:
+            metadata["sourceTime"] = _time(cell.source_time)
+        if not cell.status.is_good:
+            metadata["status"] = cell.status
     return metadata

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from interop.graph.state import Relationship, TwinState
 from interop.graph.transition import Delta
@@ -14,13 +14,29 @@ _Key = tuple[str, str]
 _K = TypeVar("_K")
 
 
+class Observer(Protocol):
+    """Is told what changes, right before it does: indexes, and readers that keep what they see."""
+
+    def twin_changes(self, twin: str, before: TwinState | None, after: TwinState | None) -> None:
+        """A twin is replaced; None: it is not there."""
+        ...
+
+    def relationship_changes(self, key: _Key, before: Relationship | None, after: Relationship | None) -> None:
+        """A relationship, by source and id, is replaced; None: it is not there."""
+        ...
+
+
 class Graph:
     """Every twin and relationship as of one seq, in memory; implements ``interop.service.Graph``.
 
     It is changed and read on the loop only, so a reader that does not await sees one seq.
+
+    Attributes:
+        observers: Told of every change right before it is made.
     """
 
     def __init__(self) -> None:
+        self.observers: list[Observer] = []
         self._seq = 0
         self._twins: dict[str, TwinState] = {}
         self._outgoing: dict[str, dict[str, Relationship]] = {}
@@ -70,6 +86,10 @@ class Graph:
             found = self._sorted[key] = tuple(there[source] for source in sorted(there))
         return found
 
+    def links(self, twin: str) -> list[Relationship]:
+        """Relationships that start at a twin, in no order; nothing is kept for the next time."""
+        return list(self._outgoing.get(twin, {}).values())
+
     def relationship(self, twin: str, relationship_id: str) -> Relationship | None:
         """One relationship by its source twin and id, or None."""
         return self._outgoing.get(twin, {}).get(relationship_id)
@@ -95,6 +115,8 @@ class Graph:
 
     def _install_twin(self, twin: str, state: TwinState | None) -> None:
         before = self._twins.get(twin)
+        for observer in self.observers:
+            observer.twin_changes(twin, before, state)
         old = before.cells if before is not None else {}
         new = state.cells if state is not None else {}
         if old is not new:
@@ -112,6 +134,8 @@ class Graph:
     def _install_relationship(self, key: _Key, relationship: Relationship | None) -> None:
         twin, relationship_id = key
         before = self._outgoing.get(twin, {}).get(relationship_id)
+        for observer in self.observers:
+            observer.relationship_changes(key, before, relationship)
         if before is not None:
             self._drop(self._outgoing, twin, relationship_id)
             self._drop(self._incoming, before.target, key)

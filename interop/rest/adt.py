@@ -250,7 +250,7 @@ def _read_token(token: str) -> tuple[str, str]:
         ) from error
 
 
-_VERSION: Final = Parameter(
+VERSION: Final = Parameter(
     name="api-version", where="query", required=True, description="A stable version of the data plane.",
     schema={"type": "string", "enum": list(API_VERSIONS)},
 )  # fmt: skip
@@ -330,34 +330,34 @@ _LINK: Final = "/digitaltwins/{id}/relationships/{relationshipId}"
 ROUTES: Final[tuple[Route, ...]] = (
     Route(
         method="GET", path=_ONE, handler=get_twin, family="azure", id="DigitalTwins_get_by_id",
-        summary="Read a twin.", parameters=(_VERSION,),
+        summary="Read a twin.", parameters=(VERSION,),
         replies={200: Reply(description="The twin.", model=_TWIN, headers=_ETAG)},
         errors={400: ("InvalidArgument",), 404: _NO_TWIN},
     ),
     Route(
         method="PUT", path=_ONE, handler=put_twin, family="azure", id="DigitalTwins_add",
-        summary="Create or replace a twin.", parameters=(_VERSION, _IF_MATCH, _IF_NONE_MATCH, _REQUEST_ID),
+        summary="Create or replace a twin.", parameters=(VERSION, _IF_MATCH, _IF_NONE_MATCH, _REQUEST_ID),
         body=Body(schema=_TWIN), replies={200: Reply(description="The twin.", model=_TWIN, headers=_ETAG)},
         errors={400: ("InvalidArgument", "ValidationFailed"), 409: ("Conflict",), 412: _BROKEN, **_BODY},
     ),
     Route(
         method="PATCH", path=_ONE, handler=patch_twin, family="azure", id="DigitalTwins_update",
         summary="Change a twin; what is bound for writing goes to its plant first.",
-        parameters=(_VERSION, _IF_MATCH, _REQUEST_ID), body=Body(schema=_JSON_PATCH, media=PATCH),
+        parameters=(VERSION, _IF_MATCH, _REQUEST_ID), body=Body(schema=_JSON_PATCH, media=PATCH),
         replies={204: Reply(description="Changed, and durable.", headers=_ETAG)},
         errors={400: ("JsonPatchInvalid", *_PLANT_400), 404: _NO_TWIN, 409: ("Conflict",), 412: _BROKEN,
                 **_BODY, **_PLANT},
     ),
     Route(
         method="DELETE", path=_ONE, handler=delete_twin, family="azure", id="DigitalTwins_delete",
-        summary="Delete a twin that has no relationships.", parameters=(_VERSION, _IF_MATCH, _REQUEST_ID),
+        summary="Delete a twin that has no relationships.", parameters=(VERSION, _IF_MATCH, _REQUEST_ID),
         replies={204: Reply(description="Deleted.")},
         errors={400: ("InvalidArgument", "RelationshipsNotDeleted"), 404: _NO_TWIN, 409: ("Conflict",), 412: _BROKEN},
     ),
     Route(
         method="GET", path="/digitaltwins/{id}/relationships", handler=list_relationships, family="azure",
         id="DigitalTwins_list_relationships", summary="List the relationships that start at a twin.",
-        parameters=(_VERSION, Parameter(name="relationshipName", where="query", description="Only those."), _TOKEN,
+        parameters=(VERSION, Parameter(name="relationshipName", where="query", description="Only those."), _TOKEN,
                     _PAGE_SIZE),
         replies={200: Reply(description="A page.", model=_pages_of(_RELATIONSHIP))},
         errors={400: ("InvalidArgument",), 404: _NO_TWIN},
@@ -365,19 +365,19 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route(
         method="GET", path="/digitaltwins/{id}/incomingrelationships", handler=list_incoming, family="azure",
         id="DigitalTwins_list_incoming_relationships", summary="List the relationships that end at a twin.",
-        parameters=(_VERSION, _TOKEN, _PAGE_SIZE),
+        parameters=(VERSION, _TOKEN, _PAGE_SIZE),
         replies={200: Reply(description="A page.", model=_pages_of(_INCOMING))},
         errors={400: ("InvalidArgument",), 404: _NO_TWIN},
     ),
     Route(
         method="GET", path=_LINK, handler=get_relationship, family="azure",
-        id="DigitalTwins_get_relationship_by_id", summary="Read a relationship.", parameters=(_VERSION,),
+        id="DigitalTwins_get_relationship_by_id", summary="Read a relationship.", parameters=(VERSION,),
         replies={200: Reply(description="The relationship.", model=_RELATIONSHIP, headers=_ETAG)},
         errors={400: ("InvalidArgument",), 404: _NO_LINK},
     ),
     Route(
         method="PUT", path=_LINK, handler=put_relationship, family="azure", id="DigitalTwins_add_relationship",
-        summary="Create or replace a relationship.", parameters=(_VERSION, _IF_MATCH, _IF_NONE_MATCH, _REQUEST_ID),
+        summary="Create or replace a relationship.", parameters=(VERSION, _IF_MATCH, _IF_NONE_MATCH, _REQUEST_ID),
         body=Body(schema=_RELATIONSHIP),
         replies={200: Reply(description="The relationship.", model=_RELATIONSHIP, headers=_ETAG)},
         errors={400: ("InvalidArgument", "InvalidRelationship", "OperationNotAllowed", "ValidationFailed"),
@@ -385,20 +385,20 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route(
         method="PATCH", path=_LINK, handler=patch_relationship, family="azure", id="DigitalTwins_update_relationship",
-        summary="Change the properties of a relationship.", parameters=(_VERSION, _IF_MATCH, _REQUEST_ID),
+        summary="Change the properties of a relationship.", parameters=(VERSION, _IF_MATCH, _REQUEST_ID),
         body=Body(schema=_JSON_PATCH, media=PATCH), replies={204: Reply(description="Changed.", headers=_ETAG)},
         errors={400: ("InvalidArgument", "JsonPatchInvalid", "ValidationFailed"), 404: _NO_LINK, 409: ("Conflict",),
                 412: _BROKEN, **_BODY},
     ),
     Route(
         method="GET", path=_COMPONENT, handler=get_component, family="azure", id="DigitalTwins_get_component",
-        summary="Read a component.", parameters=(_VERSION,),
+        summary="Read a component.", parameters=(VERSION,),
         replies={200: Reply(description="The component.", model=_PART, headers=_ETAG)},
         errors={400: ("InvalidArgument",), 404: _NO_PART},
     ),
     Route(
         method="PATCH", path=_COMPONENT, handler=patch_component, family="azure", id="DigitalTwins_update_component",
-        summary="Change a component.", parameters=(_VERSION, _IF_MATCH, _REQUEST_ID),
+        summary="Change a component.", parameters=(VERSION, _IF_MATCH, _REQUEST_ID),
         body=Body(schema=_JSON_PATCH, media=PATCH), replies={204: Reply(description="Changed.", headers=_ETAG)},
         errors={400: ("JsonPatchInvalid", *_PLANT_400), 404: _NO_PART, 409: ("Conflict",), 412: _BROKEN,
                 **_BODY, **_PLANT},
@@ -406,7 +406,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route(
         method="DELETE", path=_LINK, handler=delete_relationship, family="azure",
         id="DigitalTwins_delete_relationship", summary="Delete a relationship.",
-        parameters=(_VERSION, _IF_MATCH, _REQUEST_ID), replies={204: Reply(description="Deleted.")},
+        parameters=(VERSION, _IF_MATCH, _REQUEST_ID), replies={204: Reply(description="Deleted.")},
         errors={400: ("InvalidArgument",), 404: _NO_LINK, 409: ("Conflict",), 412: _BROKEN},
     ),
 )  # fmt: skip

@@ -19,6 +19,7 @@ from interop.values import Point, Value, format_time
 T = TypeVar("T")
 API_VERSION: Final = "2023-10-31"
 _AZURE: Final = (("api-version", API_VERSION),)
+_QUERY_HEADERS: Final = {"max-items-per-page": "1000"}
 
 
 def _no_more(content: bytes) -> None:  # noqa: ARG001 - one page is all
@@ -196,6 +197,15 @@ def history(
     return Ask(method="GET", path=f"{_native(twin)}/history", query=query, read=_message(messages.History))
 
 
+def query(text: str) -> Ask[list[dict[str, Any]]]:
+    """Gives every row of a query; its pages are followed.
+
+    Raises:
+        RequestInvalid: ``SqlQueryError``, ``TimeoutError``.
+    """
+    return _query({"query": text})
+
+
 def health() -> Ask[messages.Health]:
     """Gives how the whole is."""
     return Ask(method="GET", path="/v1/health", read=_message(messages.Health))
@@ -298,6 +308,17 @@ def _relationships_at(path: str, query: Sequence[tuple[str, str]] = ()) -> Ask[l
     return Ask(
         method="GET", path=path, query=query, read=lambda content: list(_object(content).get("value") or ()),
         follow=follow, join=operator.add,
+    )  # fmt: skip
+
+
+def _query(body: Mapping[str, str]) -> Ask[list[dict[str, Any]]]:
+    def follow(content: bytes) -> Ask[list[dict[str, Any]]] | None:
+        token = _object(content).get("continuationToken")
+        return _query({"continuationToken": token}) if token else None
+
+    return Ask(
+        method="POST", path="/query", query=_AZURE, headers=_QUERY_HEADERS, body=orjson.dumps(body),
+        read=lambda content: list(_object(content).get("value") or ()), follow=follow, join=operator.add,
     )  # fmt: skip
 
 

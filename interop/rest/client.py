@@ -69,6 +69,7 @@ class _Operations:
     delete_relationship = _Operation(asks.delete_relationship)
     call = _Operation(asks.call)
     history = _Operation(asks.history)
+    query = _Operation(asks.query)
     health = _Operation(asks.health)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -29,6 +30,7 @@ from interop.config.plan import Configuration
 from interop.event import Draft, Event
 from interop.graph.document import components_of, contents_from_document, marked
 from interop.graph.patch import apply_patch
+from interop.graph.query.engine import QueryEngine
 from interop.graph.state import Relationship, TwinState
 from interop.graph.store import Graph
 from interop.ledger.sqlite import SqliteLedger
@@ -40,9 +42,10 @@ from interop.runtime.engine import Engine
 from interop.runtime.link import Link, link_draft
 from interop.runtime.orphans import orphaned
 from interop.runtime.ownership import FILE, Books, Difference, compare
+from interop.runtime.past import graph_at
 from interop.runtime.requests import Outcome, Requests, Stamp
 from interop.runtime.split import Owner, split_patch, split_put
-from interop.service import About, Caller, Change, Health, HistoryRow, Span, Subscription, Window
+from interop.service import About, Caller, Change, Health, HistoryRow, QueryPage, Span, Subscription, Window
 from interop.values import BAD_NO_DATA, BAD_WAITING, LinkEvent, Point, Status, Value, utc_now
 
 _log = logging.getLogger("megatwin.runtime")
@@ -77,6 +80,8 @@ class Runtime:
             deriver = Deriver(self.types, configuration.twins, configuration.connections)
             self.engine = Engine(ledger, self.types, deriver)
             self.requests = Requests(self.engine)
+            past = partial(graph_at, ledger)
+            self.queries = QueryEngine(self.engine.graph, lambda: self.model, past=past, limits=configuration.queries)
             books = Books()
             await self.engine.replay(books.learn, self.requests.learn)
             await self._apply_file(books)
@@ -328,6 +333,10 @@ class Runtime:
                 "DigitalTwinNotFound", f"there was no twin {twin!r} at {at.isoformat()}", action="Ask for a later time."
             )
         return state
+
+    async def query(self, text: str | None, *, token: str | None = None, size: int = 100) -> QueryPage:
+        """One page of a query."""
+        return await self.queries.page(text, token=token, size=size)
 
     async def events(self, since_seq: int, limit: int = 1000) -> Sequence[Event]:
         """Stored events after a sequence number."""

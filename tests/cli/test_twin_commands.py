@@ -53,6 +53,30 @@ def test_get_shows_every_value_with_unit_status_age_and_source(live, run) -> Non
     assert json.loads(run("get", "room", "--format", "json")[1])["values"]["humidity"]["value"] == 40.0
 
 
+def test_query_prints_a_table_json_or_csv(live, run) -> None:
+    text = "SELECT T.$dtId, T.temperature AS t, T.vent FROM DIGITALTWINS T WHERE T.temperature > 20"
+    code, out, err = run("query", text)
+    heading, line = out.splitlines()
+    assert (code, err) == (0, "1 row\n")
+    assert heading.split() == ["$dtId", "t", "vent"]
+    assert line.split()[:2] == ["room", "21.5"]
+    (row,) = json.loads(run("query", text, "--format", "json")[1])
+    assert (row["$dtId"], row["t"], row["vent"]["speed"]) == ("room", 21.5, 3.0)
+    (parsed,) = csv.DictReader(io.StringIO(run("query", text, "--format", "csv")[1]))
+    assert (parsed["$dtId"], parsed["t"], json.loads(parsed["vent"])) == ("room", "21.5", row["vent"])
+
+
+def test_query_of_nothing_prints_nothing(live, run) -> None:
+    code, out, err = run("query", "SELECT T.$dtId FROM DIGITALTWINS T WHERE T.temperature > 99")
+    assert (code, out, err) == (0, "", "0 rows\n")
+
+
+def test_a_malformed_query_is_one_error(live, run) -> None:
+    code, out, err = run("query", "SELECT * FROM HERE")
+    assert (code, out) == (1, "")
+    assert "Line=1, Position=14" in err
+
+
 def test_get_at_shows_the_past(live, run) -> None:
     then = json.loads(run("get", "room", "--format", "json")[1])["changedAt"]
     live.do(live.service.read, [Reading(HUMIDITY, Sample(50.0))])

@@ -26,12 +26,24 @@ from dtdl.errors import Conflict, MegatwinError, PreconditionFailed, RequestInva
 from interop.event import Event
 from interop.graph.document import components_of, contents_from_document, marked
 from interop.graph.patch import apply_patch
+from interop.graph.query.engine import QueryEngine
 from interop.graph.state import Relationship, TwinState
 from interop.graph.store import Graph
 from interop.graph.transition import apply
 from interop.ledger.windows import windows
 from interop.rest.view import contents
-from interop.service import About, Caller, Health, HistoryRow, Pillar, Published, SourceHealth, Span, Window
+from interop.service import (
+    About,
+    Caller,
+    Health,
+    HistoryRow,
+    Pillar,
+    Published,
+    QueryPage,
+    SourceHealth,
+    Span,
+    Window,
+)
 from interop.values import BAD_NO_DATA, GOOD, Point, Reading, Status, Value, format_time, parse_time, utc_now
 
 ROOM = "dtmi:test:Room;1"
@@ -112,6 +124,7 @@ class MemoryService:
         self._events: list[Event] = []
         self._readers: set[MemorySubscription] = set()
         self._done: dict[str, Any] = {}
+        self.queries = QueryEngine(self.graph, lambda: self.model, past=self._graph_at)
 
     # what happens
 
@@ -259,14 +272,22 @@ class MemoryService:
         rows = await self.history(twin, path, span.start, span.end, known_at=span.known_at, limit=1_000_000)
         return list(windows(rows, interval_s, lambda _: None))[:limit]
 
-    async def as_of(self, twin: str, at: datetime, *, known_at: datetime | None = None) -> TwinState:
+    async def _graph_at(self, at: datetime) -> Graph:
         then = Graph()
         for event in self._events:
-            if event.recorded_at <= (known_at or at):
+            if event.recorded_at <= at:
                 then.install(apply(then, event))
+        return then
+
+    async def as_of(self, twin: str, at: datetime, *, known_at: datetime | None = None) -> TwinState:
+        then = await self._graph_at(known_at or at)
         if twin not in then.twins:
             raise TwinNotFound("DigitalTwinNotFound", f"there was no twin {twin!r} then")
         return then.twins[twin]
+
+    async def query(self, text: str | None, *, token: str | None = None, size: int = 100) -> QueryPage:
+        self._fail()
+        return await self.queries.page(text, token=token, size=size)
 
     async def events(self, since_seq: int, limit: int = 1000) -> Sequence[Event]:
         return self._events[since_seq : since_seq + limit]

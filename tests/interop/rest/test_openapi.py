@@ -97,6 +97,11 @@ REQUESTS: list[tuple[str, str, str, dict[str, Any], int]] = [
     ("get", "/digitaltwins/{id}/components/{componentPath}", "/digitaltwins/room/components/x", {}, 404),
     ("patch", "/digitaltwins/{id}/components/{componentPath}", "/digitaltwins/room/components/vent",
      {"json": [{"op": "add", "path": "/speed", "value": 1}]}, 204),
+    ("post", "/query", "/query", {"json": {"query": "SELECT * FROM DIGITALTWINS"}}, 200),
+    ("post", "/query", "/query", {"json": {"query": "SELECT COUNT() FROM RELATIONSHIPS"}}, 200),
+    ("post", "/query", "/query", {"json": {"query": "SELECT"}}, 400),
+    ("post", "/query", "/query", {"content": b"x" * (1 << 21)}, 413),
+    ("post", "/query", "/query", {"content": b"{}", "headers": {"content-type": "a/b"}}, 415),
     ("get", "/v1/twins", "/v1/twins", {}, 200),
     ("get", "/v1/twins", "/v1/twins", {"params": {"limit": "x"}}, 400),
     ("get", "/v1/twins/{id}", "/v1/twins/hall", {}, 200),
@@ -134,7 +139,7 @@ async def test_a_real_reply_is_what_the_document_says(
         Reading(Point("room", ("temperature",)), Sample(None, Status(BAD_NO_COMMUNICATION))),
     ]
     service.read(readings)
-    params = {"api-version": "2023-10-31"} if path.startswith("/digitaltwins") else {}
+    params = {"api-version": "2023-10-31"} if path.startswith(("/digitaltwins", "/query")) else {}
     reply = await http.request(method.upper(), url, **{**more, "params": {**params, **more.get("params", {})}})
     assert reply.status_code == status, reply.text
     validate(document, path, method, reply)
