@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from types import MappingProxyType
 from typing import Annotated, Any, Final, TypeAlias, TypeVar, cast
 
@@ -35,7 +34,6 @@ INTEGERS: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
 )
 """Inclusive range of each integer schema (DTDL v4, *Primitive schemas*)."""
 
-_DATE = "(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
 _TIME = (
     r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?"
     r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
@@ -48,10 +46,19 @@ _DURATION = (
 )  # fmt: skip
 _INNER_FRACTION = re.compile(r"\.[0-9]+[YMWDH][0-9T]")
 
+# The Gregorian calendar as a regular expression, without look-ahead: so pydantic checks it without calling Python, and
+# JSON Schema says all of it.
+_YEAR = "(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
+_LEAP_YEAR = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"
+_DAY = (
+    f"(?:{_YEAR}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
+    f"|02-(?:0[1-9]|1[0-9]|2[0-8]))|{_LEAP_YEAR}-02-29)"
+)
+
 PATTERNS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "Date": r"[0-9]{4}-[0-9]{2}-[0-9]{2}",
-        "DateTime": r"[0-9]{4}-[0-9]{2}-[0-9]{2}T" + _TIME,
+        "Date": _DAY,
+        "DateTime": f"{_DAY}T{_TIME}",
         "Time": _TIME,
         "Duration": _DURATION,
         "Decimal": r"[+-]?(?:[1-9][0-9]*|0)(?:\.[0-9]*)?",
@@ -82,27 +89,10 @@ FORMS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 
 def _form_check(kind: str) -> Callable[[str], bool]:
     matches = re.compile(PATTERNS[kind]).fullmatch
-    if kind in ("Date", "DateTime"):
-        return _calendar_check(matches)
     if kind == "Duration":
         # Only the last number of a duration may have a fraction.
         return lambda text: matches(text) is not None and _INNER_FRACTION.search(text) is None
     return lambda text: matches(text) is not None
-
-
-def _calendar_check(matches: Callable[[str], re.Match[str] | None]) -> Callable[[str], bool]:
-    day_of = date.fromisoformat
-
-    def check(text: str) -> bool:
-        if matches(text) is None:
-            return False
-        try:
-            day_of(text[:10])
-        except ValueError:
-            return False
-        return True
-
-    return check
 
 
 TEXTS: Final[Mapping[str, Callable[[str], bool]]] = MappingProxyType({kind: _form_check(kind) for kind in PATTERNS})
@@ -120,16 +110,25 @@ def _core(kind: str) -> CoreSchema:
     if kind == "Boolean":
         return core_schema.bool_schema(strict=True)
     text = core_schema.str_schema(strict=True)
-    if kind == "String":
-        return text
+    return text if kind == "String" else core_schema.chain_schema([text, _form(kind)])
+
+
+def _form(kind: str) -> CoreSchema:
+    """The rule of a text that has a form; the text itself has been checked to be one."""
+    said = {"form": FORMS[kind][0], "kind": kind}
+    if kind != "Duration":
+        whole = core_schema.str_schema(strict=True, pattern=f"^(?:{PATTERNS[kind]})$")
+        return core_schema.custom_error_schema(
+            whole, "dtdl_form", custom_error_message="not {form}", custom_error_context=said
+        )
     has_form = TEXTS[kind]
 
     def check(value: str) -> str:
         if has_form(value):
             return value
-        raise PydanticCustomError("dtdl_form", "not {form}", {"form": FORMS[kind][0], "kind": kind})
+        raise PydanticCustomError("dtdl_form", "not {form}", said)
 
-    return core_schema.no_info_after_validator_function(check, text)
+    return core_schema.no_info_plain_validator_function(check)
 
 
 _FORMATS: Final = {

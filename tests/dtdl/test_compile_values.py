@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from dtdl.compiler.checks import plain_check
 from dtdl.compiler.plan import Plain
-from dtdl.compiler.values import FORMS, INTEGERS, PRIMITIVES
+from dtdl.compiler.values import FORMS, INTEGERS, PRIMITIVES, TEXTS
 from dtdl.errors import ValueInvalid
 
 ADAPTERS = {kind: TypeAdapter(type_) for kind, type_ in PRIMITIVES.items()}
@@ -127,3 +128,13 @@ def test_the_published_instances_are_judged_as_published():
             assert plain(kind[0].upper() + kind[1:], value)[0] is instance["conforms"], instance
             judged += 1
     assert judged > 300
+
+
+def test_the_calendar_of_the_patterns_is_that_of_python() -> None:
+    for year in range(10_000):
+        for month, day in ((1, 31), (2, 28), (2, 29), (2, 30), (4, 30), (4, 31), (12, 32), (13, 1), (0, 1), (1, 0)):
+            try:
+                known = bool(date(year, month, day))
+            except ValueError:
+                known = False
+            assert TEXTS["Date"](f"{year:04}-{month:02}-{day:02}") is known, (year, month, day)
