@@ -342,6 +342,15 @@ def test_class_names_of_versions_and_namespaces_are_told_apart():
     }
 
 
+def test_no_two_interfaces_get_one_class_name():
+    ids = ("dtmi:a:Room;1", "dtmi:b:Room;1", "dtmi:b:Room;2", "dtmi:t:A_Room;1", "dtmi:t:B_Room_1;1")
+    ids += ("dtmi:x:A_Room_2;1", "dtmi:t:class;1", "dtmi:t:annotations;1", "dtmi:t:TWINS;1")
+    names = types_of(*(interface(i) for i in ids)).planner.names
+    assert len(set(names.values())) == len(ids)
+    assert (names["dtmi:t:A_Room;1"], names["dtmi:a:Room;1"]) == ("A_Room", "A_Room_3")
+    assert names["dtmi:t:annotations;1"] == "annotations_"
+
+
 def test_names_that_python_or_pydantic_use_are_aliased():
     names = ("copy", "json", "model_config", "metadata", "etag", "schema", "def", "document", "str")
     one = interface("dtmi:t:I;1", *(prop("dtmi:t:I;1", name, "Integer") for name in names))
