@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -329,13 +330,17 @@ def _quick(text: str) -> Json:
     return value if entire else _SLOW
 
 
+_PATH_LIKE = re.compile(r"[\w.:/\\ -]{1,400}\.\w{1,8}")
+_PATH = "Give a Path where a file is meant: a str is the JSON text itself."
+
+
 def _fault(document: Document, error: ValueError | RecursionError) -> Fault:
     """Says why a text cannot be read."""
     if isinstance(error, json.JSONDecodeError):
         return Fault(
             "MT001",
             f"This is not JSON: {error.msg[:1].lower()}{error.msg[1:]}.",
-            "Correct the syntax here, or just before.",
+            _PATH if _PATH_LIKE.fullmatch(document.text) else "Correct the syntax here, or just before.",
             document.at(min(error.pos, len(document.text))),
         )
     if isinstance(error, RecursionError):
@@ -396,6 +401,9 @@ def _lone_surrogate(value: Json) -> bool:
     return _SURROGATE.search(json.dumps(value, ensure_ascii=False)) is not None
 
 
+_WANTED = "definitions are given as JSON text (str), as a Path, or as several of these"
+
+
 def documents(inputs: str | Path | Iterable[str | Path]) -> Iterator[Document]:
     """Gives the documents of texts, files, folders (all ``*.json`` below) and ``.jsonl`` of ``{"path", "text"}``.
 
@@ -405,11 +413,16 @@ def documents(inputs: str | Path | Iterable[str | Path]) -> Iterator[Document]:
     Raises:
         InputUnreadable: A path that is missing or may not be read.
         LimitExceeded: More than ``MAX_TEXTS`` documents.
+        TypeError: Neither a text nor a path, nor several of them.
     """
     given = [inputs] if isinstance(inputs, str | Path) else inputs
+    if isinstance(given, bytes | Mapping) or not isinstance(given, Iterable):
+        raise TypeError(f"{_WANTED}, not {type(given).__name__}")
     index = 0
     loader = Loader()
     for item in given:
+        if not isinstance(item, str | os.PathLike):
+            raise TypeError(f"{_WANTED}, not {type(item).__name__}")
         found = [Document(item, f"<text {index}>")] if isinstance(item, str) else _of_path(Path(item))
         for document in found:
             if index >= MAX_TEXTS:
