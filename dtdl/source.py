@@ -408,7 +408,8 @@ def documents(inputs: str | Path | Iterable[str | Path]) -> Iterator[Document]:
     """Gives the documents of texts, files, folders (all ``*.json`` below) and ``.jsonl`` of ``{"path", "text"}``.
 
     Args:
-        inputs: A ``str`` is a JSON text, a ``Path`` a file or folder.
+        inputs: A ``str`` is a JSON text, a ``Path`` a file or folder. A file that is named twice, or that lies in a
+            folder that is named too, is read once.
 
     Raises:
         InputUnreadable: A path that is missing or may not be read.
@@ -420,10 +421,11 @@ def documents(inputs: str | Path | Iterable[str | Path]) -> Iterator[Document]:
         raise TypeError(f"{_WANTED}, not {type(given).__name__}")
     index = 0
     loader = Loader()
+    read: set[str] = set()
     for item in given:
         if not isinstance(item, str | os.PathLike):
             raise TypeError(f"{_WANTED}, not {type(item).__name__}")
-        found = [Document(item, f"<text {index}>")] if isinstance(item, str) else _of_path(Path(item))
+        found = [Document(item, f"<text {index}>")] if isinstance(item, str) else _of_path(Path(item), read)
         for document in found:
             if index >= MAX_TEXTS:
                 raise LimitExceeded(f"more than {MAX_TEXTS} documents", action="Read fewer at a time.")
@@ -435,15 +437,26 @@ def documents(inputs: str | Path | Iterable[str | Path]) -> Iterator[Document]:
             yield loader.load(document)
 
 
-def _of_path(path: Path) -> Iterator[Document]:
+def _of_path(path: Path, read: set[str]) -> Iterator[Document]:
     if path.is_dir():
         for file in sorted(path.rglob("*.json")):
-            if file.is_file() and not is_expansion(file):
+            if file.is_file() and not is_expansion(file) and _first(file, read):
                 yield _of_bytes(_bytes(file), str(file))
+    elif not _first(path, read):
+        return
     elif path.suffix == ".jsonl":
         yield from _of_lines(_bytes(path), path)
     else:
         yield _of_bytes(_bytes(path), str(path))
+
+
+def _first(file: Path, read: set[str]) -> bool:
+    """Notes a file, and tells whether it was not read before."""
+    name = os.path.abspath(file)  # noqa: PTH100 - Path.absolute keeps "..", Path.resolve asks the system for each part
+    if name in read:
+        return False
+    read.add(name)
+    return True
 
 
 def is_expansion(file: Path) -> bool:
