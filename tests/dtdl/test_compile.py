@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
 
+import dtdl
 from dtdl.compiler.build import compile as compile_model
 from dtdl.elements import KINDS, Element, Interface, Model, Schema
 from dtdl.errors import ModelNotFound, ValueInvalid
@@ -327,6 +329,25 @@ def test_a_required_property_must_be_there():
         types.validate_contents("dtmi:t:I;1", {"other": "x"})
     assert [(d.rule, d.property_name) for d in caught.value.diagnostics] == [("MT305", "serial")]
     assert types.validate_contents("dtmi:t:I;1", {"serial": "x"}) == {"serial": "x"}
+
+
+@pytest.mark.parametrize(("extension", "holders"), [(1, ("Field",)), (2, ("Field", "Property"))])
+def test_required_is_honoured_in_every_version_of_its_extension(extension, holders):
+    def cotyped(kind: str) -> list[str]:
+        return [kind, "Required"] if kind in holders else [kind]
+
+    inner = {"@type": "Object", "fields": [{"@type": cotyped("Field"), "name": "f", "schema": "double"}]}
+    document = {
+        "@context": ["dtmi:dtdl:context;4", f"dtmi:dtdl:extension:requirement;{extension}"],
+        "@id": "dtmi:t:I;1", "@type": "Interface",
+        "contents": [{"@type": cotyped("Property"), "name": "p", "schema": inner}],
+    }  # fmt: skip
+    types = dtdl.compile(dtdl.parse(json.dumps(document)))
+    assert types.validate_contents("dtmi:t:I;1", {"p": {"f": 1}}) == {"p": {"f": 1.0}}
+    with pytest.raises(ValueInvalid) as caught:
+        types.validate_contents("dtmi:t:I;1", {"p": {}})
+    assert [(d.rule, d.property_name) for d in caught.value.diagnostics] == [("MT305", "p/f")]
+    assert types["dtmi:t:I;1"].model_fields["p"].is_required() == ("Property" in holders)
 
 
 def test_class_names_of_versions_and_namespaces_are_told_apart():
