@@ -85,3 +85,12 @@ def test_any_value_is_refused_with_a_short_finding():
     finally:
         while deep:  # Python would free it in one recursion
             deep = deep.pop("o", {})
+
+
+def test_a_text_with_a_minus_zero_and_a_number_of_any_length_is_judged():
+    array = {"@type": "Array", "elementSchema": "unsignedInteger"}
+    element = json.loads(TEXT) | {"contents": [{"@type": "Property", "name": "p", "schema": array}]}
+    model = dtdl.parse(json.dumps(element))
+    check = dtdl.compile(model).check_json(model["dtmi:t:X;1"].contents["p"].schema)
+    with pytest.raises(ValueInvalid):
+        check(f"[-0, {'1' * 5000}]")
