@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, Literal, NoReturn
+from typing import Any, Final, Literal, NoReturn, get_args
 
 from dtdl.dtmi import Dtmi
 from dtdl.errors import DtmiInvalid
@@ -50,6 +50,19 @@ class ContextOptions:
     allow_undefined: AllowUndefined = "default"
     max_version: int | None = None
     limits: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuses what would be taken for the default without a word.
+
+        Raises:
+            TypeError: ``max_version`` is no integer.
+            ValueError: ``allow_undefined`` is none of its values.
+        """
+        if self.allow_undefined not in get_args(AllowUndefined):
+            allowed = ", ".join(map(repr, get_args(AllowUndefined)))
+            raise ValueError(f"allow_undefined is one of {allowed}, not {self.allow_undefined!r}")
+        if self.max_version is not None and type(self.max_version) is not int:
+            raise TypeError(f"max_version is an integer or None, not {self.max_version!r}")
 
 
 @dataclass(eq=False)

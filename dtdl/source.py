@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -329,13 +330,17 @@ def _quick(text: str) -> Json:
     return value if entire else _SLOW
 
 
+_PATH_LIKE = re.compile(r"[\w.:/\\ -]{1,400}\.\w{1,8}")
+_PATH = "Give a Path where a file is meant: a str is the JSON text itself."
+
+
 def _fault(document: Document, error: ValueError | RecursionError) -> Fault:
     """Says why a text cannot be read."""
     if isinstance(error, json.JSONDecodeError):
         return Fault(
             "MT001",
             f"This is not JSON: {error.msg[:1].lower()}{error.msg[1:]}.",
-            "Correct the syntax here, or just before.",
+            _PATH if _PATH_LIKE.fullmatch(document.text) else "Correct the syntax here, or just before.",
             document.at(min(error.pos, len(document.text))),
         )
     if isinstance(error, RecursionError):
@@ -396,21 +401,31 @@ def _lone_surrogate(value: Json) -> bool:
     return _SURROGATE.search(json.dumps(value, ensure_ascii=False)) is not None
 
 
+_WANTED = "definitions are given as JSON text (str), as a Path, or as several of these"
+
+
 def documents(inputs: str | Path | Iterable[str | Path]) -> Iterator[Document]:
     """Gives the documents of texts, files, folders (all ``*.json`` below) and ``.jsonl`` of ``{"path", "text"}``.
 
     Args:
-        inputs: A ``str`` is a JSON text, a ``Path`` a file or folder.
+        inputs: A ``str`` is a JSON text, a ``Path`` a file or folder. A file that is named twice, or that lies in a
+            folder that is named too, is read once.
 
     Raises:
         InputUnreadable: A path that is missing or may not be read.
         LimitExceeded: More than ``MAX_TEXTS`` documents.
+        TypeError: Neither a text nor a path, nor several of them.
     """
     given = [inputs] if isinstance(inputs, str | Path) else inputs
+    if isinstance(given, bytes | Mapping) or not isinstance(given, Iterable):
+        raise TypeError(f"{_WANTED}, not {type(given).__name__}")
     index = 0
     loader = Loader()
+    read: set[str] = set()
     for item in given:
-        found = [Document(item, f"<text {index}>")] if isinstance(item, str) else _of_path(Path(item))
+        if not isinstance(item, str | os.PathLike):
+            raise TypeError(f"{_WANTED}, not {type(item).__name__}")
+        found = [Document(item, f"<text {index}>")] if isinstance(item, str) else _of_path(Path(item), read)
         for document in found:
             if index >= MAX_TEXTS:
                 raise LimitExceeded(f"more than {MAX_TEXTS} documents", action="Read fewer at a time.")
@@ -422,15 +437,26 @@ def documents(inputs: str | Path | Iterable[str | Path]) -> Iterator[Document]:
             yield loader.load(document)
 
 
-def _of_path(path: Path) -> Iterator[Document]:
+def _of_path(path: Path, read: set[str]) -> Iterator[Document]:
     if path.is_dir():
         for file in sorted(path.rglob("*.json")):
-            if file.is_file() and not is_expansion(file):
+            if file.is_file() and not is_expansion(file) and _first(file, read):
                 yield _of_bytes(_bytes(file), str(file))
+    elif not _first(path, read):
+        return
     elif path.suffix == ".jsonl":
         yield from _of_lines(_bytes(path), path)
     else:
         yield _of_bytes(_bytes(path), str(path))
+
+
+def _first(file: Path, read: set[str]) -> bool:
+    """Notes a file, and tells whether it was not read before."""
+    name = os.path.abspath(file)  # noqa: PTH100 - Path.absolute keeps "..", Path.resolve asks the system for each part
+    if name in read:
+        return False
+    read.add(name)
+    return True
 
 
 def is_expansion(file: Path) -> bool:

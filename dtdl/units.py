@@ -19,6 +19,7 @@ from typing import Final, Self
 from dtdl.errors import UnitMismatch, UnitUnknown
 
 _EXACT = 2**53  # integers up to here are exact in a float
+_DECADES = 308.25  # powers of ten above it may be beyond every float
 
 
 class Unit:
@@ -134,6 +135,8 @@ _ALIASES: Final[Mapping[str, str]] = MappingProxyType(
 _SPELLING: Final = str.maketrans(
     {"²": "2", "³": "3", "⁻": "-", "¹": "1", "·": ".", "*": ".", "⋅": ".", " ": ".", "μ": "u", "µ": "u", "^": ""}
 )
+_NESTED: Final = re.compile(r"/\s*\([^)]*[(/]")
+"""A quotient below a quotient: the plain spelling, products over products, would turn it upside down."""
 _POWER: Final = re.compile(r"(?P<unit>[^\d.-]+)-(?P<power>\d)\Z")
 
 
@@ -186,7 +189,9 @@ def parse_unit(text: str) -> Unit:
         UnitUnknown: No table knows it; the action names the nearest.
     """
     table = _table()
-    found = table.by_name.get(text) or (table.by_symbol.get(_plain(text)) if text.strip() else None)
+    found = table.by_name.get(text)
+    if found is None and text.strip() and text.count("(") == text.count(")") and not _NESTED.search(text):
+        found = table.by_symbol.get(_plain(text))
     if found is None:
         raise _unknown(text)
     return found
@@ -237,7 +242,7 @@ def converter(a: Unit | str, b: Unit | str) -> Callable[[float], float]:
     """Gives the function that turns values of one unit into values of another.
 
     The factors are exact fractions; a value is rounded as few times as floats allow. A level at or below no power at
-    all (0 W in dBm) is ``-inf``.
+    all (0 W in dBm) is ``-inf``, a power beyond every float ``inf``.
 
     Args:
         a: Unit that values come in, or its DTDL name or symbol.
@@ -276,6 +281,11 @@ def _linear(scale: Fraction, shift: Fraction, pi: int) -> Callable[[float], floa
     return lambda value: (value * top + add) / under
 
 
+def _power_of_ten(exponent: float) -> float:
+    # Beyond every float, Python raises for a power where it gives infinity for a product.
+    return math.inf if exponent > _DECADES else 10.0**exponent
+
+
 def _through_level(a: Unit, b: Unit) -> Callable[[float], float]:
     """At least one is a level: goes through the linear SI value."""
     a_size, b_size = float(a.factor), float(b.factor)
@@ -284,7 +294,7 @@ def _through_level(a: Unit, b: Unit) -> Callable[[float], float]:
         shift = b_decade * math.log10(a_size / b_size)
         return lambda level: level * b_decade / a_decade + shift
     if a_decade:
-        return lambda level: a_size / b_size * 10.0 ** (level / a_decade)
+        return lambda level: a_size / b_size * _power_of_ten(level / a_decade)
 
     def to_level(value: float) -> float:
         quantity = value * a_size / b_size

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from dtdl.compiler.about import About
-from dtdl.compiler.names import TABLES
+from dtdl.compiler.names import TABLES, free_name
 from dtdl.compiler.plan import (
     AnyPlan,
     Choice,
@@ -106,12 +106,7 @@ def class_names(planner: Planner) -> dict[str, str]:
     taken = {*names.values(), *TABLES}
     for plan in class_plans(planner):
         if plan.dtmi not in names:
-            name, count = plan.name, 1
-            while name in taken:
-                count += 1
-                name = f"{plan.name}_{count}"
-            taken.add(name)
-            names[plan.dtmi] = name
+            names[plan.dtmi] = free_name(plan.name, taken)
     return names
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NoReturn
@@ -89,6 +90,7 @@ RULES: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
 """Rule → what is wrong, why it is wrong, and what to do."""
 
 _SHOWN = 80
+_LONG = 1024
 
 _TYPES: Final = {
     "int_type": "an integer", "int_from_float": "an integer", "float_type": "a number", "bool_type": "true or false",
@@ -98,12 +100,24 @@ _TYPES: Final = {
 _BOUNDS: Final = {"greater_than_equal": ("ge", "at least"), "less_than_equal": ("le", "at most")}
 
 
+class _Bounded(reprlib.Repr):
+    """A repr that no value makes long or fail."""
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to write integers of thousands of digits.
+        return super().repr_int(x, level) if x.bit_length() < _LONG else f"an integer of {x.bit_length()} bits"
+
+
+_REPR = _Bounded()
+
+
 def shown(value: Any) -> str:
     """Gives a value as short JSON text."""
     try:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
-        text = repr(value)
+        # Of no JSON type, an integer of thousands of digits, nested without end, or in itself.
+        text = _REPR.repr(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 

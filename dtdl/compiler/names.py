@@ -14,7 +14,7 @@ TABLES: Final = ("TWINS", "LINKS", "MESSAGES")
 """Names that an emitted module uses for its tables."""
 
 _FIELDS: Final = frozenset({*Twin.model_fields, *Link.model_fields})
-_USED: Final = frozenset({*TABLES, "dict", "staticmethod", "str", "type"})
+_USED: Final = frozenset({*TABLES, "annotations", "dict", "staticmethod", "str", "type"})
 _MEMBERS: Final = frozenset({"mro", "name", "value"})
 _WAY: Final = {"_elementSchema": "Item", "_mapValue": "Value", "_request": "Request", "_response": "Response"}
 
@@ -36,18 +36,29 @@ def interface_names(dtmis: Iterable[str]) -> dict[str, str]:
     """Gives Interface DTMI → class name.
 
     The last label; where several Interfaces share it, the labels before it are put in front, as few as tell them
-    apart, and the version behind it where only that differs: ``Acme_Room``, ``Room_1``, ``Room_2``.
+    apart, and the version behind it where only that differs: ``Acme_Room``, ``Room_1``, ``Room_2``. A name made so
+    that is the last label of another Interface gets a number.
     """
     groups: dict[str, list[str]] = defaultdict(list)
     for dtmi in dtmis:
         groups[dtmi.partition(";")[0].rpartition(":")[2]].append(dtmi)
-    made: dict[str, str] = {}
-    for last, group in groups.items():
-        if len(group) == 1:
-            made[group[0]] = _usable(last)
-        else:
-            made.update(_class_names(group))
+    made = {group[0]: _usable(last) for last, group in groups.items() if len(group) == 1}
+    taken = set(made.values())
+    for group in groups.values():
+        if len(group) > 1:
+            for dtmi, name in _class_names(group):
+                made[dtmi] = free_name(name, taken)
     return made
+
+
+def free_name(name: str, taken: set[str]) -> str:
+    """Gives a name that is not taken, with a number where it has to, and takes it."""
+    free, count = name, 1
+    while free in taken:
+        count += 1
+        free = f"{name}_{count}"
+    taken.add(free)
+    return free
 
 
 def part_name(dtmi: str, interfaces: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,8 +32,8 @@ from dtdl.elements import (
 from dtdl.errors import DtdlError, UnitUnknown
 from dtdl.units import unit
 
-REQUIRED: Final = "dtmi:dtdl:extension:requirement:v1:Required"
-"""Co-type of the requirement extension."""
+_REQUIRED: Final = re.compile(r"dtmi:dtdl:extension:requirement:v\d+:Required(?:;|\Z)")
+"""Co-type of the requirement extension, in each of its versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,7 +386,7 @@ class Planner:
             python_name=python_name(content.name),
             type=self.type_of(content.schema),
             unit=known_unit(content),
-            required=REQUIRED in (cotype.split(";")[0] for cotype in content.cotypes),
+            required=_is_required(content),
             read_only=not content.writable,
             text=text_of(content),
         )
@@ -396,7 +397,7 @@ class Planner:
             python_name=python_name(field.name),
             type=self.type_of(field.schema),
             unit=known_unit(field),
-            required=REQUIRED in (cotype.split(";")[0] for cotype in field.cotypes),
+            required=_is_required(field),
             text=text_of(field),
         )
 
@@ -418,6 +419,10 @@ class Planner:
             merged = orders[0] if len(orders) == 1 else _merge([*map(list, orders), list(bases)])
             found = self._orders[dtmi] = (dtmi, *(merged or ()))
         return found
+
+
+def _is_required(element: Element) -> bool:
+    return any(map(_REQUIRED.match, element.cotypes))
 
 
 _PRIMITIVES: Final = frozenset(

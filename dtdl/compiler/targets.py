@@ -11,6 +11,7 @@ from typing import Final
 from dtdl.compiler import emit
 from dtdl.compiler.build import Types
 from dtdl.compiler.jsonschema import schema_document
+from dtdl.errors import InputUnreadable
 from dtdl.parser import parse
 from dtdl.repository import documents
 
@@ -25,20 +26,30 @@ def outputs(paths: Sequence[str | Path], output: Path, target: str) -> dict[Path
 
     Raises:
         ModelInvalid: The definitions have findings.
-        InputUnreadable: A path cannot be read.
+        InputUnreadable: A path cannot be read, or there is no Interface to compile.
     """
     return _TARGETS[target](paths, output)
 
 
+def _types(paths: Sequence[str | Path]) -> Types:
+    """Compiles, but never an empty folder to an empty file: whoever named it meant another."""
+    types = Types(parse(paths))
+    if not types:
+        raise InputUnreadable(
+            f"{', '.join(map(str, paths)):.200}: there is no Interface", action="Name other files or folders."
+        )
+    return types
+
+
 def _pydantic(paths: Sequence[str | Path], output: Path) -> dict[Path, str]:
-    text = emit.python_text(Types(parse(paths)).planner)
+    text = emit.python_text(_types(paths).planner)
     if output.suffix == ".py":
         return {output: text}
     return {output / "__init__.py": text, output / "py.typed": ""}
 
 
 def _jsonschema(paths: Sequence[str | Path], output: Path) -> dict[Path, str]:
-    document = schema_document(Types(parse(paths)).planner)
+    document = schema_document(_types(paths).planner)
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     return {output if output.suffix == ".json" else output / "twins.schema.json": text}
 

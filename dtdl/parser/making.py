@@ -56,6 +56,6 @@ def seal(record: Record) -> None:
         if type(held) is list:
             properties[name] = tuple([item.element for item in held])
         elif type(held) is dict:
-            properties[name] = {key: item.element for key, item in held.items()}
+            properties[name] = MappingProxyType({key: item.element for key, item in held.items()})
         else:
             properties[name] = held.element

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,14 @@ Inputs = str | Path | Iterable[str | Path]
 LONG = 1_000_000
 """Characters that a document must have before the size of its parts is worth a look."""
 _ROUNDS = 100
+_TOLERATED = frozenset({"parse", "resolve", "solecisms"})
+
+
+def _names(given: Sequence[str], argument: str) -> tuple[str, ...]:
+    """Refuses one text where several are meant: it would be taken for its letters."""
+    if isinstance(given, str):
+        raise TypeError(f"{argument} is a list of texts, not the text {given!r}")
+    return tuple(given)
 
 
 class _Parse:
@@ -32,7 +41,9 @@ class _Parse:
 
     def __init__(self, options: ContextOptions, resolver: Resolver | None, tolerate: Sequence[str]) -> None:
         self.resolver = resolver
-        self.tolerate = frozenset(tolerate)
+        self.tolerate = frozenset(_names(tolerate, "tolerate"))
+        if unknown := self.tolerate - _TOLERATED:
+            raise ValueError(f"tolerate holds {', '.join(sorted(_TOLERATED))}, not {', '.join(sorted(unknown))}")
         self.session = Session(metamodel())
         self.reader = Reader(self.session, Context(self.session.metamodel, options))
         self.extra: list[Diagnostic] = []
@@ -91,16 +102,18 @@ class _Parse:
     def resolved(
         missing: Mapping[str, Any], given: Iterable[str | Path] | Mapping[str, str] | Mapping[str, str | Path]
     ) -> Iterable[Document]:
-        names = tuple(missing)
-        pairs = given.items() if isinstance(given, Mapping) else zip((*names, *[""] * 1000), given, strict=False)
+        if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+            raise TypeError(f"a resolver gives a mapping, an iterable of texts and Paths, or None, not {given!r:.80}")
+        names = chain(missing, repeat("<resolved>"))
+        pairs = given.items() if isinstance(given, Mapping) else zip(names, given, strict=False)
         loader = Loader()
         files: dict[Path, None] = {}
         for name, text in pairs:
             if isinstance(text, Path):
                 files[text] = None
             else:
-                yield loader.load(Document(text, name or "<resolved>"))
-        for document in documents(files):
+                yield loader.load(Document(text, name))
+        for document in documents(tuple(files)):
             document.index = None
             yield document
 
@@ -186,7 +199,7 @@ def parse(
         InputUnreadable: A path is missing or may not be read.
         LimitExceeded: The input is larger than the bound that protects the process.
     """
-    run = _Parse(ContextOptions(allow_undefined, max_version, tuple(limits)), resolver, tolerate)
+    run = _Parse(ContextOptions(allow_undefined, max_version, _names(limits, "limits")), resolver, tolerate)
     run.run(texts_or_paths)
     if run.bad():
         raise ModelInvalid(run.diagnostics())
@@ -211,6 +224,6 @@ def check(
         InputUnreadable: A path is missing or may not be read.
         LimitExceeded: The input is larger than the bound that protects the process.
     """
-    run = _Parse(ContextOptions(allow_undefined, max_version, tuple(limits)), resolver, tolerate)
+    run = _Parse(ContextOptions(allow_undefined, max_version, _names(limits, "limits")), resolver, tolerate)
     run.run(texts_or_paths)
     return run.diagnostics()

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dtdl.diagnostic import Diagnostic
     from interop.check import Checked
 
@@ -27,6 +29,31 @@ class _Choice:
     strict: bool
     select: tuple[str, ...]
     ignore: tuple[str, ...]
+
+    def refuse_unknown(self, found: Iterable[str]) -> None:
+        """Refuses a rule of ours that is not there: selecting it would hide every finding.
+
+        Args:
+            found: Rules of what was found. Adapters of others have rules of their own: what may be one is only noted.
+
+        Raises:
+            click.UsageError: No rule begins so.
+        """
+        if not (self.select or self.ignore):
+            return
+        from interop.config.findings import did_you_mean  # noqa: PLC0415 - only when rules are named
+        from interop.rules import PREFIX, find_rules  # noqa: PLC0415
+
+        known = {*find_rules(), *found}
+        for name in (*self.select, *self.ignore):
+            if any(rule.startswith(name) for rule in known):
+                continue
+            full = PREFIX + name
+            near = f"Did you mean {full!r}?" if full in known else did_you_mean(name, known)
+            message = f"No rule begins with {name!r}. {near or 'megatwin explain lists all.'}"
+            if full in known or name.upper().startswith(("MT", "DTMI:")):
+                raise click.UsageError(message)
+            click.echo(message, err=True)
 
     def wants(self, rule: str) -> bool:
         return (not self.select or rule.startswith(self.select)) and not (self.ignore and rule.startswith(self.ignore))
@@ -77,6 +104,7 @@ def command(  # noqa: PLR0913 - one for each option
     paths = tuple(path for path in paths if path not in data)
     chosen = _Choice(paths, strict, select, ignore)
     checked = check(paths, strict=strict, resolve=resolve)
+    chosen.refuse_unknown(item.rule for item in checked.diagnostics)
     if mend and _mend(checked, chosen, show=diff):
         checked = check(paths, strict=strict, resolve=resolve)
     if shapes:

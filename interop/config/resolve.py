@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dtdl.compiler.build import Types
 from dtdl.diagnostic import Diagnostic, Location
+from dtdl.elements import Component, Interface
 from dtdl.errors import ConfigInvalid, InputUnreadable, ValueInvalid
 from interop.config.bindings import check_adapters, check_pace, opened_with, read_bindings
 from interop.config.document import Document, read_document, read_override
@@ -142,13 +144,25 @@ def _outline(document: Document, findings: Findings) -> File | None:
     return validate(File, known, Place(document, (), findings))
 
 
+def starting_contents(types: Types, interface: Interface, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Gives what a new twin starts with: the file's properties, and every component, if only empty.
+
+    Raises:
+        ValueInvalid: A property is wrong, or one that is Required is missing.
+    """
+    components: dict[str, Any] = {
+        name: {} for name, found in interface.contents.items() if isinstance(found, Component)
+    }
+    return types.validate_contents(interface.id, components | dict(properties))
+
+
 def _check_properties(project: Project) -> None:
     for twin, entry in project.file.twins.items():
         interface = project.interface(twin)
-        if interface is None or project.types is None or not entry.properties:
+        if interface is None or project.types is None:
             continue
         try:
-            project.types.validate_contents(interface.id, entry.properties)
+            starting_contents(project.types, interface, entry.properties)
         except ValueInvalid as error:
             for found in error.diagnostics:
                 steps = tuple((found.property_name or "").split("/"))

@@ -13,9 +13,9 @@ import orjson
 
 from dtdl.compiler.build import Types
 from dtdl.diagnostic import Diagnostic, Location
-from dtdl.elements import Component
 from dtdl.errors import ConfigInvalid, ValueInvalid
 from interop.config.plan import Configuration, RelationshipPlan, TwinPlan
+from interop.config.resolve import starting_contents
 from interop.event import Draft, Event
 from interop.graph.document import components_of, marked
 from interop.graph.state import TwinState
@@ -91,7 +91,9 @@ def compare(configuration: Configuration, graph: Graph, books: Books, *, apply: 
     for plan in configuration.twins.values():
         state = graph.twins.get(plan.id)
         if state is None:
-            contents = starting_contents(configuration.types, plan)
+            contents = starting_contents(
+                configuration.types, configuration.types.model.interface(plan.model), plan.properties
+            )
             body = {"model": plan.model, "contents": marked(plan.model, contents, components_of(configuration.model))}
             result.drafts.append(Draft(kind="twin-put", twin=plan.id, actor=FILE, body=body))
             result.said.append(f"new twin {plan.id} of {plan.model}")
@@ -105,15 +107,6 @@ def compare(configuration: Configuration, graph: Graph, books: Books, *, apply: 
         _relationship(link, graph, result)
     _removals(configuration, graph, books, result)
     return result
-
-
-def starting_contents(types: Types, plan: TwinPlan) -> dict[str, Any]:
-    """What a new twin starts with: the file's properties, and every component, if only empty."""
-    contents: dict[str, Any] = {
-        name: {} for name, found in types.model.interface(plan.model).contents.items() if isinstance(found, Component)
-    }
-    contents.update(plan.properties)
-    return types.validate_contents(plan.model, contents)
 
 
 def _models(configuration: Configuration, books: Books, result: Difference) -> None:

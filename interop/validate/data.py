@@ -11,9 +11,10 @@ from dtdl.compiler.build import Types
 from dtdl.compiler.build import compile as compile_model
 from dtdl.context import AllowUndefined
 from dtdl.diagnostic import Diagnostic
-from dtdl.errors import InputUnreadable
+from dtdl.errors import InputUnreadable, ModelNotFound
 from dtdl.parser.run import parse
 from dtdl.resolver import below
+from interop.config.findings import did_you_mean
 from interop.validate.patches import Patches
 from interop.validate.report import Full, Report
 from interop.validate.rows import Table
@@ -47,7 +48,7 @@ def validate_data(
         The findings, by file, line and column.
 
     Raises:
-        InputUnreadable: A path is missing or may not be read, or is of no form of data.
+        InputUnreadable: A path is missing or may not be read, or is of no form of data; or the models are empty.
         LimitExceeded: A file is too large.
         ModelInvalid: The definitions have findings.
         ModelNotFound: No definition has the Interface ``model``.
@@ -56,8 +57,13 @@ def validate_data(
     resolver = below(*map(Path, resolve)) if resolve else None
     allow: AllowUndefined = "never" if strict else "default"
     types = compile_model(parse([Path(given) for given in models], resolver=resolver, allow_undefined=allow))
-    if model is not None:
-        types.model.interface(model)
+    if not types:
+        raise InputUnreadable(f"{', '.join(map(str, models))}: there is no Interface", action="Name other models.")
+    if model is not None and model not in types:
+        raise ModelNotFound(
+            f"no definition has the Interface {model}",
+            action=did_you_mean(model, types, otherwise="Correct the DTMI, or name its definition too."),
+        )
     report = Report()
     try:
         if patch:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from dtdl.compiler.build import Types
-from dtdl.compiler.findings import MISSING, NO_RELATIONSHIP, TOO_MANY, UNKNOWN_NAME, WRONG_TARGET
+from dtdl.compiler.findings import MISSING, NO_RELATIONSHIP, TOO_MANY, UNKNOWN_NAME, WRONG_TARGET, shown
 from dtdl.compiler.links import GivenLink, LinkFinding
 from dtdl.diagnostic import Diagnostic, Location
 from dtdl.errors import ValueInvalid
@@ -196,5 +196,6 @@ def _place(written: Written, steps: Sequence[str | int], found: Diagnostic) -> L
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    # A text in quotes as in the other findings of data; true, false and null as JSON writes them.
+    text = repr(value) if isinstance(value, str) else shown(value)
     return text if len(text) <= 80 else f"{text[:79]}…"  # noqa: PLR2004 - what still fits a line

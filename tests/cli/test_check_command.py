@@ -95,6 +95,21 @@ def test_select_and_ignore_choose_rules_by_their_beginning(project, capsys):
     capsys.readouterr()
 
 
+@pytest.mark.parametrize("option", ["--select", "--ignore"])
+def test_a_rule_that_is_not_there_hides_no_finding(project, capsys, option):
+    assert main(["check", ".", option, "MT1O6"]) == 2
+    assert main(["check", ".", option, "missingContext"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "No rule begins with 'MT1O6'. Did you mean 'MT" in said.err
+    assert "Did you mean 'dtmi:dtdl:parsingError:missingContext'?" in said.err
+
+
+def test_a_rule_of_an_adapter_of_others_may_be_named_before_it_is_found(project, capsys):
+    assert main(["check", ".", "--ignore", "JSONFILE01"]) == 1
+    assert "No rule begins with 'JSONFILE01'." in capsys.readouterr().err
+
+
 def test_exit_codes_tell_findings_from_usage(project, capsys):
     (project / "megatwin.yaml").write_text(FILE, "utf-8")
     assert main(["check", "megatwin.yaml"]) == 1

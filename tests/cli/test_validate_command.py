@@ -100,6 +100,23 @@ def test_exit_codes_tell_findings_from_usage(project, capsys):
     assert "--patch needs --model" in capsys.readouterr().err
 
 
+def test_a_model_that_is_not_there_is_said_with_what_was_meant(project, capsys):
+    assert main(["validate", "data.json", "--models", "models", "--model", "dtmi:t:Tnk;1"]) == 1
+    assert "no definition has the Interface dtmi:t:Tnk;1\n  Did you mean 'dtmi:t:Tank;1'?" in capsys.readouterr().err
+
+
+def test_models_without_an_interface_are_no_models(project, capsys):
+    (project / "empty").mkdir()
+    assert main(["validate", "data.json", "--models", "empty"]) == 2
+    assert "empty: there is no Interface" in capsys.readouterr().err
+
+
+def test_a_file_in_a_folder_that_is_named_too_is_read_once(project, capsys):
+    Path("good.json").write_text('{"$metadata": {"$model": "dtmi:t:Tank;1"}, "level": 1}', "utf-8")
+    more = ["--models", "models/tank.json", "--models", "models/../models"]
+    assert main(["validate", "good.json", "--models", "models", *more]) == 0, capsys.readouterr().out
+
+
 def test_models_with_findings_are_shown_instead_of_the_data(project, capsys):
     Path("models/tank.json").write_text(json.dumps({**TANK, "contents": 5}), "utf-8")
     assert main(["validate", "data.json", "--models", "models", "--format", "concise"]) == 1

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
 
+import dtdl
 from dtdl.compiler.build import compile as compile_model
 from dtdl.elements import KINDS, Element, Interface, Model, Schema
 from dtdl.errors import ModelNotFound, ValueInvalid
@@ -329,6 +331,25 @@ def test_a_required_property_must_be_there():
     assert types.validate_contents("dtmi:t:I;1", {"serial": "x"}) == {"serial": "x"}
 
 
+@pytest.mark.parametrize(("extension", "holders"), [(1, ("Field",)), (2, ("Field", "Property"))])
+def test_required_is_honoured_in_every_version_of_its_extension(extension, holders):
+    def cotyped(kind: str) -> list[str]:
+        return [kind, "Required"] if kind in holders else [kind]
+
+    inner = {"@type": "Object", "fields": [{"@type": cotyped("Field"), "name": "f", "schema": "double"}]}
+    document = {
+        "@context": ["dtmi:dtdl:context;4", f"dtmi:dtdl:extension:requirement;{extension}"],
+        "@id": "dtmi:t:I;1", "@type": "Interface",
+        "contents": [{"@type": cotyped("Property"), "name": "p", "schema": inner}],
+    }  # fmt: skip
+    types = dtdl.compile(dtdl.parse(json.dumps(document)))
+    assert types.validate_contents("dtmi:t:I;1", {"p": {"f": 1}}) == {"p": {"f": 1.0}}
+    with pytest.raises(ValueInvalid) as caught:
+        types.validate_contents("dtmi:t:I;1", {"p": {}})
+    assert [(d.rule, d.property_name) for d in caught.value.diagnostics] == [("MT305", "p/f")]
+    assert types["dtmi:t:I;1"].model_fields["p"].is_required() == ("Property" in holders)
+
+
 def test_class_names_of_versions_and_namespaces_are_told_apart():
     made = [
         interface(i) for i in ("dtmi:a:Room;1", "dtmi:a:Room;2", "dtmi:b:Room;1", "dtmi:a:Hall;1", "dtmi:a:class;1")
@@ -340,6 +361,15 @@ def test_class_names_of_versions_and_namespaces_are_told_apart():
         "dtmi:a:Hall;1": "Hall",
         "dtmi:a:class;1": "class_",
     }
+
+
+def test_no_two_interfaces_get_one_class_name():
+    ids = ("dtmi:a:Room;1", "dtmi:b:Room;1", "dtmi:b:Room;2", "dtmi:t:A_Room;1", "dtmi:t:B_Room_1;1")
+    ids += ("dtmi:x:A_Room_2;1", "dtmi:t:class;1", "dtmi:t:annotations;1", "dtmi:t:TWINS;1")
+    names = types_of(*(interface(i) for i in ids)).planner.names
+    assert len(set(names.values())) == len(ids)
+    assert (names["dtmi:t:A_Room;1"], names["dtmi:a:Room;1"]) == ("A_Room", "A_Room_3")
+    assert names["dtmi:t:annotations;1"] == "annotations_"
 
 
 def test_names_that_python_or_pydantic_use_are_aliased():

@@ -197,3 +197,13 @@ def test_every_public_name_is_there() -> None:
             assert getattr(dtdl, name) is not None
     with pytest.raises(AttributeError):
         _ = dtdl.nothing
+
+
+def test_an_element_cannot_be_changed():
+    document = {**ROOM, "contents": ROOM["contents"][:1]}
+    room = dtdl.parse(json.dumps(document)).interface("dtmi:acme:Room;1")
+    with pytest.raises(AttributeError, match="frozen"):
+        room.kind = "Property"
+    for held in (room.properties, room.contents):
+        with pytest.raises(TypeError, match="does not support item assignment"):
+            held["name"] = "x"

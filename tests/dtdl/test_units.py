@@ -266,3 +266,15 @@ def test_levels_are_summed_and_averaged_as_power():
     assert linear_mean([1.0, 2.0], "kelvin") == 1.5
     with pytest.raises(ValueError, match="no values"):
         linear_mean([], "watt")
+
+
+@pytest.mark.parametrize("text", ["J/(kg/K)", "m/(s/kg)", "((m", "W/(m2.K", "m)"])
+def test_a_unit_whose_groups_are_not_understood_is_refused(text):
+    with pytest.raises(UnitUnknown):
+        parse_unit(text)
+
+
+def test_a_power_beyond_every_float_is_infinite():
+    to_watt = converter("dBm", "W")
+    assert [to_watt(level) for level in (30.0, 1e9, math.inf, -math.inf)] == [1.0, math.inf, math.inf, 0.0]
+    assert math.isnan(to_watt(math.nan))

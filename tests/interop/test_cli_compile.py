@@ -64,6 +64,15 @@ def test_a_missing_path_is_a_usage_error(tmp_path, capsys):
     assert "nope" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("target", ["pydantic", "jsonschema"])
+def test_nothing_to_compile_is_a_usage_error(tmp_path, capsys, target):
+    (tmp_path / "empty").mkdir()
+    out = tmp_path / "out.py"
+    assert main(["compile", str(tmp_path / "empty"), "-o", str(out), "--target", target]) == 2
+    assert "empty: there is no Interface" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_an_output_that_cannot_be_written_is_a_usage_error(models, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["compile", str(models), "-o", str(tmp_path / "file" / "twins.py")]) == 2

@@ -124,6 +124,27 @@ def test_warnings_do_not_stop_and_are_given(file):
     assert [item.rule for item in found] == ["MT133"]
 
 
+def test_a_twin_without_a_required_value_is_found_and_not_first_refused_at_start(tmp_path):
+    def interface(name, *contents):
+        context = ["dtmi:dtdl:context;4", "dtmi:dtdl:extension:requirement;2"]
+        return {"@context": context, "@id": f"dtmi:test:{name};1", "@type": "Interface", "contents": contents}
+
+    level = {"@type": ["Property", "Required"], "name": "level", "schema": "double"}
+    inner = {"@type": "Component", "name": "inner", "schema": "dtmi:test:Inner;1"}
+    models = [interface("Tank", level, inner), interface("Inner", level)]
+    (tmp_path / "all.json").write_text(json.dumps(models), "utf-8")
+    text = 'megatwin: 1\nmodels: [all.json]\ntwins:\n  t:\n    model: "dtmi:test:Tank;1"\n'
+    path = tmp_path / "megatwin.yaml"
+    path.write_text(text, "utf-8")
+    found = check(path)
+    assert [(d.rule, d.property_name, d.location.line) for d in found] == [
+        ("MT125", "level", 5),
+        ("MT125", "inner/level", 5),
+    ]
+    path.write_text(f"{text}    properties: {{level: 1, inner: {{level: 2}}}}\n", "utf-8")
+    assert check(path) == []
+
+
 def test_findings_in_definitions_are_passed_through(file):
     (file.parent / "models" / "all.json").write_text('[{"@type": "Interface"}]', "utf-8")
     found = check(file)
