@@ -220,6 +220,7 @@ def model(
     quantities: Mapping[str, str] = _NONE,
     resolver: Resolver | None = None,
     allow_undefined: AllowUndefined = "default",
+    limits: Sequence[str] = (),
 ) -> Model:
     """Reads Interfaces that are written in code.
 
@@ -227,12 +228,13 @@ def model(
     element with a unit and no semantic type gets the one that its unit belongs to.
 
     Args:
-        interfaces: What :func:`interface` gave.
+        interfaces: What :func:`interface` gave; one that has its ``@context`` is read as it stands.
         version: DTDL version: 2, 3 or 4.
         contexts: Further contexts, such as extensions of your own.
         quantities: Unit → semantic type, for units that several have, such as ``percent``.
         resolver: As for ``dtdl.parse``.
         allow_undefined: As for ``dtdl.parse``.
+        limits: As for ``dtdl.parse``.
 
     Returns:
         The elements; ``dtdl.dumps`` prints them.
@@ -245,11 +247,14 @@ def model(
         raise DtdlError(f"there is no DTDL v{version}", action="Use version 2, 3 or 4.")
     texts = []
     for given in interfaces:
+        if "@context" in given:
+            texts.append(json.dumps(given, ensure_ascii=False))
+            continue
         pieces = _for_version(given, version, quantities)
         needed = [f"dtmi:dtdl:context;{version}", *_extensions(pieces, version), *contexts]
         head = {"@context": needed[0] if len(needed) == 1 else list(dict.fromkeys(needed))}
         texts.append(json.dumps(head | pieces, ensure_ascii=False))
-    return parse(texts, resolver=resolver, allow_undefined=allow_undefined)
+    return parse(texts, resolver=resolver, allow_undefined=allow_undefined, limits=limits)
 
 
 _NAMES: Final = {"dtmi": "@id", "display_name": "displayName", "description": "description", "comment": "comment"}

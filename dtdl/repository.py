@@ -14,18 +14,19 @@ from dtdl.errors import InputUnreadable, ModelInvalid
 from dtdl.metamodel import metamodel
 from dtdl.parser import parse
 from dtdl.printer import dump
-from dtdl.resolver import expanded_name, relative
+from dtdl.resolver import Resolver, expanded_name, relative
 
 Json = Any
 _LANGUAGE: Final = "dtmi:dtdl:context;"
 Inputs = Model | str | Path | Iterable[str | Path]
 
 
-def documents(definitions: Inputs, *, expanded: bool = True) -> dict[Path, str]:
+def documents(definitions: Inputs, *, expanded: bool = True, resolver: Resolver | None = None) -> dict[Path, str]:
     """Gives the files of a repository and their texts; writes nothing.
 
     Args:
         definitions: A model, or what ``dtdl.parse`` takes.
+        resolver: Gives what the definitions only refer to, as for ``dtdl.parse``; it gets files of its own.
         expanded: Also give ``….expanded.json``: the Interface and, behind it, every Interface that it needs: those
             that it extends, those of its Components, those whose schemas it uses, and what these need.
 
@@ -36,7 +37,7 @@ def documents(definitions: Inputs, *, expanded: bool = True) -> dict[Path, str]:
         ModelInvalid: The definitions have findings, or two DTMIs differ in case only and would share a file.
         InputUnreadable: A path cannot be read.
     """
-    model = definitions if isinstance(definitions, Model) else parse(definitions)
+    model = definitions if isinstance(definitions, Model) else parse(definitions, resolver=resolver)
     printed: dict[str, Json] = {}
     for document in dump(model):
         context = document.get("@context")

@@ -216,11 +216,12 @@ class _Text:
             return None
         return (value, end) if isinstance(value, str) else None
 
-    def below(self, key: int) -> Span | None:
-        """Gives the value of the key that begins at an offset."""
+    def below(self, place: int) -> Span | None:
+        """Gives the value of a key that begins at an offset, as key, value, or one of several values."""
         for span in self.document.spans().values():
             for (_, start, _), child in zip(span.keys or (), span.children or (), strict=False):
-                if start == key:
+                items = child.children or () if child.keys is None else ()
+                if place in (start, child.start) or any(item.start == place for item in items):
                     return child
         return None
 

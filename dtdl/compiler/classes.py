@@ -13,6 +13,7 @@ from pydantic_core import SchemaValidator, core_schema
 from dtdl.compiler import values
 from dtdl.compiler.choices import choice_class, choice_rule
 from dtdl.compiler.message import Message, Payload, Request, Response
+from dtdl.compiler.originals import Originals
 from dtdl.compiler.plan import (
     AnyPlan,
     Choice,
@@ -55,6 +56,8 @@ class Builder:
         self._open: list[type[Record]] = []
         self._rules: dict[str, _Fields | None] = {}
         self._payloads: dict[str, type[Payload[Any]]] = {}
+        originals = Originals(planner.model)
+        self._definitions: Any = staticmethod(lambda: originals)
 
     def build(self, plan: ClassPlan) -> type[Record]:
         """Gives the class of a plan."""
@@ -71,6 +74,7 @@ class Builder:
             self._building.discard(plan.dtmi)
         made.__dtmi__ = plan.dtmi
         made.__about__ = _about(plan)
+        made.__definitions__ = self._definitions
         if issubclass(made, Link):
             self._lead(made, plan)
         self._built[plan.dtmi] = made

@@ -6,6 +6,7 @@ import datetime as dt
 import decimal
 import enum
 import inspect
+import json
 import types
 import typing
 import uuid
@@ -18,11 +19,14 @@ from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
 
 from dtdl import define
+from dtdl.compiler.originals import is_compiled
 from dtdl.compiler.twin import Link, Record, Twin
 from dtdl.compiler.values import INTEGERS, Primitive
-from dtdl.elements import Model
+from dtdl.context import AllowUndefined
+from dtdl.elements import Component, Model, Property
 from dtdl.errors import DtdlError
 from dtdl.metamodel import metamodel
+from dtdl.resolver import chain, mapping
 from dtdl.units import Unit
 
 _ROOTS: Final = frozenset({BaseModel, Record, Twin, Link})
@@ -58,32 +62,49 @@ def from_pydantic(
     namespace: str | None = None,
     version: int = 4,
     quantities: Mapping[str, str] = _NONE,
+    allow_undefined: AllowUndefined = "default",
+    limits: Sequence[str] = (),
 ) -> Model:
     """Gives the definitions of pydantic classes.
 
-    A class is an Interface, and so are the classes that it extends. Each field is a Property, or a Component where it
-    holds one of the given classes or a compiled twin; other classes that fields hold are Objects. A field is writable
-    unless it, or its class, is frozen; one without a default gets the co-type ``Required`` (DTDL v3 and v4). ``title``
-    is the displayName, ``description`` the description, an alias the name.
+    A class that a model was compiled to, live or written to a file, carries its definition: the whole of it comes back,
+    with all that it needs. Of a class that somebody wrote, and of what such a class adds to a compiled one, the fields
+    are read.
+
+    Such a class is an Interface, and so are the classes that it extends. Each field is a Property, or a Component
+    where it holds one of the given classes or a compiled twin; other classes that fields hold are Objects. A field is
+    writable unless it, or its class, is frozen; one without a default gets the co-type ``Required`` (DTDL v3 and v4).
+    ``title`` is the displayName, ``description`` the description, an alias the name.
 
     Args:
         classes: Those that become Interfaces.
         namespace: Beginning of the DTMIs of classes that have no ``__dtmi__``: ``dtmi:acme`` gives
             ``dtmi:acme:Room;1``.
-        version: DTDL version: 2, 3 or 4.
+        version: DTDL version: 2, 3 or 4; compiled classes keep that of their definitions.
         quantities: Unit → semantic type, for units that several have, such as ``percent``; for one field,
             :class:`Quantity`.
+        allow_undefined: As for ``dtdl.parse``; compiled classes need what their definitions were read with.
+        limits: As ``allow_undefined``.
 
     Returns:
         The elements; ``dtdl.dumps`` prints them.
 
     Raises:
-        DtdlError: DTDL cannot say what a field is; it names class, field and what to do.
+        DtdlError: DTDL cannot say what a field is, or a compiled class has other fields than its definition; it names
+            class, field and what to do.
         ModelInvalid: A rule of DTDL is broken, such as the length of a name; it carries all findings.
     """
     written = _Classes(classes, namespace, version)
     interfaces = [written.interface(cls) for cls in written.order()]
-    return define.model(*interfaces, version=version, quantities=quantities)
+    # Classes of one document carry the same text.
+    originals = [json.loads(text) for text in dict.fromkeys(written.originals.values())]
+    model = define.model(
+        *interfaces, *originals, version=version, quantities=quantities,
+        resolver=chain(*map(mapping, written.known)), allow_undefined=allow_undefined, limits=limits,
+    )  # fmt: skip
+    for cls in written.originals:
+        _refuse_changes(cls, model)
+    return model
 
 
 class _Classes:
@@ -94,11 +115,16 @@ class _Classes:
         self.namespace = namespace
         self.version = version
         self.interfaces: dict[type[BaseModel], None] = {}
+        self.originals: dict[type[BaseModel], str] = {}
+        self.known: list[Mapping[str, str]] = []
         self.schemas: dict[str, define.Definition | None] = {}
         self.within = ""
 
     def order(self) -> list[type[BaseModel]]:
-        """Gives the classes that are Interfaces: those given, what they extend and what their Components are."""
+        """Gives the classes whose fields are read: those given, what they extend and what their Components are.
+
+        Compiled ones among them carry their definition, and are put into ``originals``.
+        """
         waiting = list(self.given)
         while waiting:
             cls = waiting.pop(0)
@@ -109,7 +135,16 @@ class _Classes:
             if cls not in self.interfaces:
                 self.interfaces[cls] = None
                 waiting += [*_bases(cls), *self.twins(cls)]
-        return list(self.interfaces)
+                if is_compiled(cls) and issubclass(cls, Twin):
+                    self.carried(cls)
+        return [cls for cls in self.interfaces if cls not in self.originals]
+
+    def carried(self, cls: type[Twin]) -> None:
+        """Notes the definition that a compiled class carries; what that refers to is found with it."""
+        definitions = cls.__definitions__()
+        self.originals[cls] = definitions[self.dtmi(cls)]
+        if not any(definitions is known for known in self.known):
+            self.known.append(definitions)
 
     def twins(self, cls: type[BaseModel]) -> Iterator[type[BaseModel]]:
         """Gives the compiled twins that the fields of a class hold."""
@@ -149,12 +184,14 @@ class _Classes:
         Raises:
             DtdlError: It changes an inherited one, which DTDL does not allow.
         """
+        own = inspect.get_annotations(cls)  # inherited ones may name what only the module of the base knows
         for name, field in _fields_of(cls).items():
-            bases = [base for base in cls.__bases__ if issubclass(base, BaseModel) and name in base.model_fields]
-            before = [base.model_fields[name] for base in bases]
+            parents = (base for base in cls.__bases__ if issubclass(base, BaseModel) and base is not BaseModel)
+            bases = [base for base in parents if name in _fields_of(base)]
+            before = [_fields_of(base)[name] for base in bases]
             if not before:
                 yield name, field
-            elif repr(before[0]) != repr(field):
+            elif name in own and repr(before[0]) != repr(field):
                 raise DtdlError(
                     f"{cls.__name__}.{name} changes what {bases[0].__name__} says of it",
                     action="Name the field otherwise, or do not extend that class: DTDL inherits contents as they are.",
@@ -239,7 +276,7 @@ class _Classes:
         type_ = held.type
         pairs: list[tuple[str, Any]] | None = None
         if isinstance(type_, type) and issubclass(type_, enum.Enum):
-            pairs = [(member.name, member.value) for member in type_]
+            pairs = [(member.name.removesuffix("_"), member.value) for member in type_]
         elif typing.get_origin(type_) is typing.Literal:
             pairs = list(zip(_value_names(typing.get_args(type_)), typing.get_args(type_), strict=True))
         if pairs is None:
@@ -249,7 +286,9 @@ class _Classes:
                 f"{where} is a choice of other values than texts only or integers only",
                 action="Give every member a text, or every member an integer.",
             )
-        return define.enum(dict(pairs))
+        return define.enum(
+            [define.enum_value(name, value, **_told(type_, name)) for name, value in pairs], **_told(type_)
+        )
 
     def collection(self, held: _Field, where: str) -> define.Schema | None:
         """Gives the Array or Map of a generic type."""
@@ -274,9 +313,10 @@ class _Classes:
             )
         own = str(cls.__dict__.get("__dtmi__") or "")
         if _AUTOMATIC in own:
-            return define.object(*self.fields(cls))
+            return define.object(*self.fields(cls), **_told(cls))
         path, _, number = self.within.partition(";")
-        dtmi = own or f"{path}:{cls.__name__};{number or 1}"
+        # An Interface may not refer to a schema of another one: it gets a copy.
+        dtmi = (not is_compiled(cls) and own) or f"{path}:{cls.__name__};{number or 1}"
         if dtmi not in self.schemas:
             self.schemas[dtmi] = None
             self.schemas[dtmi] = define.object(*self.fields(cls), dtmi=dtmi, **_said(cls))
@@ -288,7 +328,7 @@ class _Classes:
         for name, field in _fields_of(cls).items():
             held = _Field.of(field)
             schema = self.schema(held, f"{cls.__name__}.{name}")
-            given = _texts(field, self.types(field, held))
+            given = _texts(field, self.types(field, held)) | _told(cls, _name(name, field))
             made.append(define.field(_name(name, field), schema, unit=held.unit, **given))
         return made
 
@@ -371,6 +411,32 @@ def _is_interface(cls: Any) -> bool:
     if not (isinstance(cls, type) and issubclass(cls, BaseModel)) or cls in _ROOTS or issubclass(cls, RootModel):
         return False
     return issubclass(cls, Twin) or not issubclass(cls, Record)
+
+
+def _refuse_changes(cls: type[BaseModel], model: Model) -> None:
+    """Refuses a compiled class that was edited: its definition would not say what it does."""
+    contents = model.interface(str(cls.__dict__["__dtmi__"])).contents.values()
+    defined = {content.name for content in contents if isinstance(content, Property | Component)}
+    held = {_name(name, field) for name, field in _fields_of(cls).items() if name not in Twin.model_fields}
+    if held != defined:
+        raise DtdlError(
+            f"{cls.__name__} was compiled and then changed: {', '.join(sorted(held ^ defined))}",
+            action="Compile it again, or extend it by a class of your own.",
+        )
+
+
+def _told(cls: Any, name: str = "") -> define.Said:
+    """Gives the texts that a compiled Enum or Object, or a part of it, carries."""
+    make = getattr(cls, "__about__", None)
+    found = make().get(name) if make is not None else None
+    made: define.Said = {}
+    if found is not None and found.display_name:
+        made["display_name"] = found.display_name
+    if found is not None and found.description:
+        made["description"] = found.description
+    if found is not None and found.comment:
+        made["comment"] = found.comment
+    return made
 
 
 def _texts(field: FieldInfo, types_: Sequence[str] = ()) -> define.Said:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from dtdl.compiler.about import About
 from dtdl.compiler.names import TABLES, free_name
+from dtdl.compiler.originals import Originals
 from dtdl.compiler.plan import (
     AnyPlan,
     Choice,
@@ -147,6 +148,7 @@ class _Module:
             body = f"{{\n{rows}}}" if rows else "{}"
             parts.append(f'{table}: dict[str, type[{kind}]] = {body}\n"""{text}"""\n')
         parts.append(self._abouts())
+        parts.append(self._definitions())
         body = "\n\n".join(part.rstrip("\n") + "\n" for part in parts)
         imports = "\n".join(line for sign, line in _IMPORTS if sign in body)
         return f"{_HEAD.format(count=len(self._planner.interfaces))}\n{imports}\n\n\n{body}"
@@ -158,6 +160,20 @@ class _Module:
             rows.extend(f"        {_literal(name)}: {_about(held)},\n" for name, held in abouts(plan).items())
             rows.append("    },\n")
         return f"_ABOUT: dict[str, dict[str, _a.About]] = {{\n{''.join(rows)}}}\n"
+
+    def _definitions(self) -> str:
+        """Gives the DTDL of every document, by the DTMI of each Interface in it."""
+        originals = Originals(self._planner.model)
+        roots = {dtmi: originals.root(dtmi) for dtmi in originals}
+        texts = "".join(
+            f"    {_literal(dtmi)}: {_quoted(originals[dtmi])},\n" for dtmi in dict.fromkeys(roots.values())
+        )
+        inside = "".join(
+            f"_DEFINITIONS[{_literal(dtmi)}] = _DEFINITIONS[{_literal(root)}]\n"
+            for dtmi, root in roots.items()
+            if dtmi != root
+        )
+        return f"_DEFINITIONS: dict[str, str] = {{\n{texts}}}\n{inside}"
 
     def _of(self, plan: AnyPlan) -> str:
         if isinstance(plan, ClassPlan):
@@ -193,6 +209,8 @@ class _Module:
             lines.append(_doc(plan.text))
         lines.append(f"    __dtmi__ = {_literal(plan.dtmi)}")
         lines.append(f"    __about__ = staticmethod(lambda: _ABOUT[{_literal(plan.dtmi)}])")
+        if isinstance(plan, ClassPlan):
+            lines.append("    __definitions__ = staticmethod(lambda: _DEFINITIONS)")
         return lines
 
     def _leading(self, plan: ClassPlan) -> Iterator[str]:
@@ -254,6 +272,12 @@ def _literal(value: Any) -> str:
     if isinstance(value, tuple):
         return f"({''.join(f'{_literal(item)}, ' for item in value)})"
     return f"[{', '.join(map(_literal, value))}]" if isinstance(value, list) else repr(value)
+
+
+def _quoted(text: str) -> str:
+    """Gives Python source of a text that is full of double quotes."""
+    quoted = text.replace("\\", "\\\\").replace("'", "\\'")
+    return "'" + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in quoted) + "'"
 
 
 def _visible(text: str, *, keep: str) -> str:

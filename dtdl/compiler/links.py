@@ -22,13 +22,14 @@ class GivenLink:
     Attributes:
         name: Name of the Relationship.
         target_model: DTMI of the target twin's Interface, or None where it is not known.
-        properties: Its own properties by DTDL name; ``$relationshipId`` and the like may be there.
+        properties: Its own properties by DTDL name; ``$relationshipId`` and the like may be there. None where they are
+            not checked, as of a relationship that only counts.
         id: Relationships of one name with the same id count once; None counts always.
     """
 
     name: str
     target_model: str | None = None
-    properties: Mapping[str, Any] = field(default_factory=dict)
+    properties: Mapping[str, Any] | None = field(default_factory=dict)
     id: str | None = None
 
 
@@ -90,6 +91,8 @@ def _wrong(
             property_name=link.name,
             value=actual,
         )
+    if link.properties is None:
+        return
     try:
         check(source, link.name, link.properties)
     except ValueInvalid as error:

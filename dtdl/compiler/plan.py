@@ -228,6 +228,7 @@ class Planner:
         self._enums: dict[str, Enum] = {}
         self._choices: dict[str, ChoicePlan] = {}
         self._payloads: dict[str, PayloadPlan] = {}
+        self._within: set[str] = set()
 
     @cached_property
     def names(self) -> Mapping[str, str]:
@@ -360,21 +361,35 @@ class Planner:
         """Plans the type of a schema.
 
         Raises:
-            DtdlError: A schema class that this version does not know.
+            DtdlError: A schema class that this version does not know, or an Array or Map that holds itself without an
+                Object between.
         """
         match schema:
             case Enum():
                 self._enums[schema.id] = schema
                 return Choice(tuple(value.enum_value for value in schema.enum_values), schema.id)
             case Array():
-                return ListOf(self.type_of(schema.element_schema))
+                return ListOf(self._inner(schema, schema.element_schema))
             case Map():
-                return MapOf(self.type_of(schema.map_value.schema))
+                return MapOf(self._inner(schema, schema.map_value.schema))
             case Object():
                 self._objects[schema.id] = schema
                 return RecordOf(schema.id)
             case _:
                 return Plain(_known_kind(schema))
+
+    def _inner(self, schema: Array | Map, held: Schema) -> TypePlan:
+        """Plans what an Array or Map holds."""
+        if schema.id in self._within:
+            raise DtdlError(
+                f"the {schema.kind} {schema.id} holds itself through Arrays and Maps alone, which cannot be compiled",
+                action="Put an Object between.",
+            )
+        self._within.add(schema.id)
+        try:
+            return self.type_of(held)
+        finally:
+            self._within.discard(schema.id)
 
     def _content(self, content: Content) -> FieldPlan:
         if isinstance(content, Component):

@@ -19,6 +19,7 @@ from dtdl.diagnostic import Diagnostic
 from dtdl.errors import ModelInvalid
 from dtdl.metamodel import ContextTable, Language, PropertyRule, metamodel
 from dtdl.parser import parse
+from dtdl.resolver import Resolver
 from dtdl.source import documents
 
 Json = Any
@@ -26,18 +27,19 @@ NOT_RDF: Final = "MT450"
 """The rule of texts that are not RDF."""
 
 
-def expanded(texts_or_paths: str | Path | Sequence[str | Path]) -> list[Json]:
+def expanded(texts_or_paths: str | Path | Sequence[str | Path], *, resolver: Resolver | None = None) -> list[Json]:
     """Gives the expanded JSON-LD of documents (JSON-LD 1.1, *Expansion*).
 
     Args:
         texts_or_paths: As ``dtdl.parse`` takes them.
+        resolver: Gives what they only refer to, as for ``dtdl.parse``; it is checked, and is no part of the graph.
 
     Raises:
         ModelInvalid: The definitions have findings, name a context outside DTDL, or are not JSON-LD: DTDL is a little
             wider than that.
         InputUnreadable: A path is missing or may not be read.
     """
-    parse(texts_or_paths)
+    parse(texts_or_paths, resolver=resolver)
     values: list[Json] = []
     for document in documents(texts_or_paths):
         held = document.value
@@ -52,17 +54,18 @@ def expanded(texts_or_paths: str | Path | Sequence[str | Path]) -> list[Json]:
     return found
 
 
-def turtle(texts_or_paths: str | Path | Sequence[str | Path]) -> str:
+def turtle(texts_or_paths: str | Path | Sequence[str | Path], *, resolver: Resolver | None = None) -> str:
     """Gives the graph of documents as Turtle, one triple a line, sorted: the same text each time.
 
     Args:
         texts_or_paths: As ``dtdl.parse`` takes them.
+        resolver: As for :func:`expanded`.
 
     Raises:
         ModelInvalid: The definitions have findings, or are not JSON-LD.
         InputUnreadable: A path is missing or may not be read.
     """
-    dataset = dataset_of(expanded(texts_or_paths))
+    dataset = dataset_of(expanded(texts_or_paths, resolver=resolver))
     return "# Made by `megatwin compile --target rdf`; not edited by hand.\n" + "".join(lines_of(dataset))
 
 

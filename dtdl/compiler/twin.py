@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from dtdl.compiler.about import nothing_known
+from dtdl.compiler.originals import no_originals
 from dtdl.compiler.values import Primitive, Ready, String
 
 _TEXT = Primitive("String")
@@ -32,6 +33,7 @@ class Record(BaseModel):
     # Without annotations, which pydantic would evaluate again for every class that extends this one.
     __dtmi__ = ""
     __about__ = staticmethod(nothing_known)
+    __definitions__ = staticmethod(no_originals)
     __rules__ = staticmethod(_no_rules)
     __annotated__ = _NOTHING
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Any, Final
 
-from dtdl.diagnostic import Diagnostic, Severity
+from dtdl.diagnostic import Diagnostic, Location, Severity
 from dtdl.dtmi import Dtmi
 from dtdl.errors import DtmiInvalid
 from dtdl.metamodel import Language, metamodel
 from dtdl.parser.session import Finding, Session
+from dtdl.parser.values import shown
 from dtdl.resolver import relative
 from dtdl.rules.words import OWN, WORDS
+from dtdl.source import Site
 
 PREFIX: Final = "dtmi:dtdl:parsingError:"
 _LONG: Final = 160
@@ -41,18 +43,18 @@ class Writer:
         if finding.rule in _INFO:
             severity = Severity.INFO
         session = self.session
-        shown = _Shown(
+        said = _Shown(
             {n.lstrip("_"): _short(_named(n, value, session)) for n, value in fields.items() if value is not None},
             hint=self.hint(finding),
         )
         if finding.rule == "MT004":
-            shown["place"] = _place(fields["value"] or "")
+            said["place"] = _place(fields["value"] or "")
         return Diagnostic(
             rule=finding.rule if own else PREFIX + finding.rule,
             severity=severity,
-            location=finding.site.location if finding.site is not None else None,
-            cause=cause.format_map(shown),
-            action=action.format_map(shown),
+            location=_closest(finding.site, fields),
+            cause=cause.format_map(said),
+            action=action.format_map(said),
             primary_id=fields.get("primary"),
             secondary_id=fields.get("secondary"),
             property_name=fields.get("property"),
@@ -61,7 +63,7 @@ class Writer:
             value=fields.get("value"),
             restriction=fields.get("restriction"),
             transformation=fields.get("transformation"),
-            secondary=finding.second.location if finding.second is not None else None,
+            secondary=_closest(finding.second, fields),
         )
 
     def hint(self, finding: Finding) -> str:
@@ -80,6 +82,34 @@ class Writer:
             near = _near(text, known(self.session, finding.fields.get("primary")))
             self.hints[key] = f" Did you mean {near}?" if near else ""
         return self.hints[key]
+
+
+def _closest(site: Site | None, fields: Mapping[str, str | None]) -> Location | None:
+    """Gives where a finding is: of a property the value that it is about, where that stands on the line of its key."""
+    if site is None:
+        return None
+    location = site.location
+    # The published line of such a finding is that of the key.
+    if site.part != "key" or site.position or not location.line:
+        return location
+    wanted = (fields.get("value"), fields.get("type") if site.key == "@type" else None)
+    leaves = list(_leaves(site.node[site.key]))
+    for text in wanted:
+        held = [position for position, leaf in enumerate(leaves) if text is not None and leaf == text]
+        if held:
+            # Of a type that is said twice the second one is too many.
+            value = site._replace(part="value", position=held[-1]).location
+            return value if value.line == value.end_line == location.line else location
+    return location
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """Gives the values of a property as findings show them, arrays flattened."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield shown(value)
 
 
 class _Shown(dict[str, str]):

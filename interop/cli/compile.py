@@ -24,17 +24,25 @@ import click
     show_default=True,
     help="What to make.",
 )
-def command(paths: tuple[Path, ...], output: Path, *, check: bool, target: str) -> int:
+@click.option(
+    "--resolve",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder of definitions that those given only refer to; may be repeated.",
+)
+def command(paths: tuple[Path, ...], output: Path, *, check: bool, target: str, resolve: tuple[Path, ...]) -> int:
     """Compile DTDL PATHS (files, folders, .jsonl) to typed Python.
 
     Exit code 1: the definitions have findings, or --check found that the output is not current.
     """
     from dtdl.compiler import targets  # noqa: PLC0415 - --help of other commands does not pay for pydantic
     from dtdl.errors import InputUnreadable, ModelInvalid  # noqa: PLC0415
+    from dtdl.resolver import below  # noqa: PLC0415
     from interop.cli.render import render, summary  # noqa: PLC0415
 
     try:
-        wanted = targets.outputs(list(paths), output, target)
+        wanted = targets.outputs(list(paths), output, target, resolver=below(*resolve) if resolve else None)
     except ModelInvalid as error:
         click.echo(render(error.diagnostics, "text", color=False), nl=False)
         click.echo(f"nothing was written: {summary(error.diagnostics)}", err=True)

@@ -16,6 +16,8 @@ from dtdl.diagnostic import Diagnostic, Location, Severity
 _WIDTH: Final = 140
 _COLORS: Final = {Severity.ERROR: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m", Severity.INFO: "\x1b[1;36m"}
 _OFF: Final = "\x1b[0m"
+_UNSEEN: Final = re.compile("[\\x00-\\x08\\x0a-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069]")
+"""Control characters but for the tab, and those that change the direction of writing."""
 _GITHUB_LEVELS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 
 
@@ -83,13 +85,13 @@ def _one_text(found: Diagnostic, lines: _Lines, *, color: bool) -> str:
     head = f"{found.severity}[{found.rule}]"
     if color:
         head = f"{_COLORS[found.severity]}{head}{_OFF}"
-    parts = [f"{head}: {found.cause}"]
+    parts = [f"{head}: {_shown(found.cause)}"]
     where = found.location
     if where is not None:
-        parts.append(f"  --> {where}")
+        parts.append(f"  --> {_shown(str(where))}")
         parts += lines.excerpt(where)
     if found.action:
-        parts.append(f"   = {found.action}")
+        parts.append(f"   = {_shown(found.action)}")
     return "\n".join(parts) + "\n"
 
 
@@ -104,6 +106,7 @@ class _Lines:
         line = self._line(where)
         if line is None or not where.column:
             return []
+        line = _shown(line)
         start = min(where.column - 1, len(line))
         end = where.end_column - 1 if where.end_column and where.end_line in (0, where.line) else len(line.rstrip())
         if not where.end_column:
@@ -132,8 +135,13 @@ class _Lines:
         return lines[where.line - 1].rstrip("\r") if where.line <= len(lines) else None
 
 
+def _shown(text: str) -> str:
+    """Gives a text as a terminal may have it: files of others do not move its cursor, colour it or turn it around."""
+    return _UNSEEN.sub("\ufffd", text)
+
+
 def _concise(sheet: _Sheet) -> str:
-    return "".join(f"{item}\n" for item in sheet.found)
+    return "".join(f"{_shown(str(item))}\n" for item in sheet.found)
 
 
 def _json(sheet: _Sheet) -> str:

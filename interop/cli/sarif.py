@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -72,7 +73,10 @@ class _Log:
         """Gives where a file is: from the root of the repository, or absolute when it lies elsewhere (3.4)."""
         path = Path(file).resolve()
         if path.is_relative_to(self.root):
-            place: dict[str, Any] = {"uri": quote(path.relative_to(self.root).as_posix()), "uriBaseId": _ROOT}
+            place: dict[str, Any] = {
+                "uri": quote(os.fsencode(path.relative_to(self.root).as_posix())),
+                "uriBaseId": _ROOT,
+            }
         else:
             place = {"uri": path.as_uri()}
         return place | ({"index": self.index[file]} if index else {})
@@ -86,7 +90,7 @@ class _Log:
             "ruleIndex": self.rules.index(found.rule),
             "level": _LEVELS[found.severity],
             "message": {"text": text},
-            "partialFingerprints": {"megatwinFinding/v1": hashlib.sha256(known.encode()).hexdigest()},
+            "partialFingerprints": {"megatwinFinding/v1": hashlib.sha256(os.fsencode(known)).hexdigest()},
         }
         if found.location is not None:
             result["locations"] = [self.location(found.location)]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dtdl.elements import Relationship
-from dtdl.errors import ModelNotFound, ValueInvalid
+from collections import defaultdict
+
+from dtdl.compiler import findings
+from dtdl.compiler.links import GivenLink
+from dtdl.diagnostic import Diagnostic
+from dtdl.elements import Interface, Relationship
 from interop.config.document import KeyPath
 from interop.config.findings import did_you_mean
 from interop.config.plan import RelationshipPlan
@@ -54,44 +58,46 @@ def _fits(project: Project, link: RelationshipPlan, path: KeyPath) -> bool:
     if interface is None or project.types is None:
         return True  # nothing is known against it
     content = interface.contents.get(link.name)
-    if not isinstance(content, Relationship):
-        known = [name for name, found in interface.contents.items() if isinstance(found, Relationship)]
+    broken = isinstance(content, Relationship) and content.target in project.models_broken
+    given = GivenLink(
+        name=link.name,
+        target_model=None if target is None or broken else target.id,
+        properties=dict(link.properties),
+    )
+    found = project.types.check_relationships(interface.id, [given], complete=False)
+    for finding in found:
+        _report(project, link, interface, finding.diagnostic, path)
+    return not found
+
+
+def _report(project: Project, link: RelationshipPlan, interface: Interface, found: Diagnostic, path: KeyPath) -> None:
+    """Says in the words of the file what is wrong with one relationship."""
+    if found.rule == findings.NO_RELATIONSHIP:
+        known = [name for name, content in interface.contents.items() if isinstance(content, Relationship)]
         project.findings.add(
             "MT150", project.document.at((*path, "name")), f"{interface.id} has no Relationship {link.name!r}",
             action=did_you_mean(link.name, known), primary_id=interface.id, property_name=link.name,
         )  # fmt: skip
-        return False
-    right = True
-    known_target = content.target is not None and content.target not in project.models_broken
-    if target is not None and known_target and not project.types.is_a(target.id, content.target or ""):
-        cause = f"{link.name!r} leads to {content.target}, and {link.target!r} is a {target.id}"
-        project.findings.add("MT151", project.document.at((*path, "to")), cause, primary_id=content.id)
-        right = False
-    return _properties_fit(project, link, interface.id, path) and right
-
-
-def _properties_fit(project: Project, link: RelationshipPlan, dtmi: str, path: KeyPath) -> bool:
-    if project.types is None:
-        return False
-    try:
-        project.types.validate_relationship(dtmi, link.name, dict(link.properties))
-    except ValueInvalid as error:
-        for found in error.diagnostics:
-            steps = tuple((found.property_name or "").split("/"))
-            location = project.document.at((*path, "properties", *steps))
-            project.findings.add("MT154", location, found.cause, action=found.action, property_name=found.property_name)
-        return False
-    except ModelNotFound:
-        return False
-    return True
+    elif found.rule == findings.WRONG_TARGET:
+        cause = f"{link.name!r} leads to {found.secondary_id}, and {link.target!r} is a {found.value}"
+        project.findings.add("MT151", project.document.at((*path, "to")), cause, primary_id=found.primary_id)
+    else:
+        steps = tuple((found.property_name or "").split("/"))
+        location = project.document.at((*path, "properties", *steps))
+        project.findings.add("MT154", location, found.cause, action=found.action, property_name=found.property_name)
 
 
 def _check_multiplicity(project: Project) -> None:
-    for twin, name in dict.fromkeys((link.source, link.name) for link in project.relationships):
+    of_twin: dict[str, list[RelationshipPlan]] = defaultdict(list)
+    for link in project.relationships:
+        of_twin[link.source].append(link)
+    for twin, links in of_twin.items():
         interface = project.interface(twin)
-        content = interface.contents.get(name) if interface else None
-        most = content.max_multiplicity if isinstance(content, Relationship) else None
-        links = project.links(twin, name)
-        if most is not None and len(links) > most:
-            cause = f"{twin!r} has {len(links)} relationships {name!r}, and the model allows {most}"
-            project.findings.add("MT155", links[most].location, cause)
+        if interface is None or project.types is None:
+            continue
+        given = [GivenLink(name=link.name, properties=None) for link in links]
+        for at, found in project.types.check_relationships(interface.id, given, complete=False):
+            if found.rule == findings.TOO_MANY and at is not None:
+                name, most = links[at].name, found.restriction
+                cause = f"{twin!r} has {found.value} relationships {name!r}, and the model allows {most}"
+                project.findings.add("MT155", links[at].location, cause)

@@ -12,6 +12,8 @@ from types import TracebackType
 from typing import Any, NoReturn, Self
 from weakref import WeakValueDictionary
 
+from dtdl.compiler import findings
+from dtdl.compiler.links import GivenLink
 from dtdl.compiler.point import PointType
 from dtdl.elements import Component, Model
 from dtdl.elements import Relationship as RelationshipType
@@ -541,20 +543,22 @@ class Runtime:
         other = self.engine.head.twin(target)
         if other is None:
             raise TwinNotFound("DigitalTwinNotFound", f"there is no twin {target!r}", action="Create the target first.")
-        if found.target and not self.types.is_a(other.model, found.target):
+        same = [
+            link for link in self.engine.head.outgoing(state.id) if link.name == name and link.id != relationship_id
+        ]
+        links = [GivenLink(name=name, properties=None) for _ in same]
+        links.append(GivenLink(name=name, target_model=other.model, properties=None))
+        wrong = {found.rule for _, found in self.types.check_relationships(state.model, links, complete=False)}
+        if findings.WRONG_TARGET in wrong:
             raise RequestInvalid(
                 "ValidationFailed",
                 f"{name} of {state.model} leads to {found.target}; {target} is a {other.model}",
                 action="Name a twin of that model.",
             )
-        limit = found.max_multiplicity
-        same = [
-            link for link in self.engine.head.outgoing(state.id) if link.name == name and link.id != relationship_id
-        ]
-        if limit is not None and len(same) >= limit:
+        if findings.TOO_MANY in wrong:
             raise RequestInvalid(
                 "ValidationFailed",
-                f"{state.id} has {len(same)} {name} already; at most {limit}",
+                f"{state.id} has {len(same)} {name} already; at most {found.max_multiplicity}",
                 action="Delete one first.",
             )
 

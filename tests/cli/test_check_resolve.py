@@ -1,4 +1,5 @@
 import json
+import runpy
 
 import pytest
 
@@ -74,3 +75,26 @@ def test_data_are_checked_with_models_that_refer_to_a_folder(project, capsys):
     assert main(["validate", "data.json", "--models", "room.json"]) == 1
     assert "MT004" in capsys.readouterr().out
     assert main(["validate", "data.json", "--schema", "room.json", "--resolve", "library"]) == 2
+
+
+def test_definitions_are_compiled_with_what_a_folder_has(project, capsys):
+    assert main(["compile", "room.json", "-o", "twins.py"]) == 1
+    assert "MT004" in capsys.readouterr().out
+    assert main(["compile", "room.json", "-o", "twins.py", "--resolve", "library"]) == 0
+    twins = runpy.run_path("twins.py")["TWINS"]
+    assert twins["dtmi:acme:Room;1"](level=2.5).document() == {"level": 2.5}
+    assert main(["compile", "room.json", "-o", "twins.py", "--resolve", "library", "--check"]) == 0
+    assert main(["compile", "room.json", "-o", "twins.py", "--resolve", "nowhere"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("target", "file", "holds_space"),
+    [
+        ("jsonschema", "out/twins.schema.json", True),
+        ("repository", "out/dtmi/acme/space-1.json", True),
+        ("rdf", "out/models.ttl", False),
+    ],
+)
+def test_every_target_takes_the_folders(project, target, file, holds_space):
+    assert main(["compile", "room.json", "-o", "out", "--target", target, "--resolve", "library"]) == 0
+    assert ("level" in (project / file).read_text("utf-8")) is holds_space

@@ -8,7 +8,7 @@ import pytest
 import dtdl
 from dtdl.compiler.build import compile as compile_model
 from dtdl.elements import KINDS, Element, Interface, Model, Schema
-from dtdl.errors import ModelNotFound, ValueInvalid
+from dtdl.errors import DtdlError, ModelNotFound, ValueInvalid
 
 ROOM, BASE, AREA = "dtmi:acme:Room;1", "dtmi:acme:Space;1", "dtmi:acme:Area;1"
 TEMPERATURE = "dtmi:standard:class:Temperature;2"
@@ -379,3 +379,19 @@ def test_names_that_python_or_pydantic_use_are_aliased():
     given = dict.fromkeys(names, 1)
     assert types.validate_contents("dtmi:t:I;1", given) == given
     assert types["dtmi:t:I;1"].model_validate(given).metadata_ == 1
+
+
+def test_an_array_that_holds_itself_is_refused_by_name():
+    model = dtdl.parse(
+        json.dumps(
+            {
+                "@context": "dtmi:dtdl:context;4",
+                "@id": "dtmi:a:X;1",
+                "@type": "Interface",
+                "schemas": [{"@id": "dtmi:a:Nest;1", "@type": "Array", "elementSchema": "dtmi:a:Nest;1"}],
+                "contents": [{"@type": "Property", "name": "p", "schema": "dtmi:a:Nest;1"}],
+            }
+        )
+    )
+    with pytest.raises(DtdlError, match="Array dtmi:a:Nest;1 holds itself"):
+        dtdl.compile(model)["dtmi:a:X;1"]

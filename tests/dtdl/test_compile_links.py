@@ -91,3 +91,11 @@ def test_fewer_targets_than_the_definition_needs_are_too_few():
     assert checked(types=types) == [(None, "MT311")]
     assert checked(types=types, complete=False) == []
     assert checked(*[GivenLink(name="feeds")] * 2, types=types) == []
+
+
+def test_a_relationship_that_only_counts_has_no_properties_to_check():
+    bad = {"since": "yesterday"}
+    assert checked(GivenLink(name="feeds", properties=bad)) == [(0, "MT303")]
+    counted = [GivenLink(name="feeds", properties=None)] * 2
+    assert checked(*counted) == []
+    assert checked(*counted, GivenLink(name="feeds", properties=bad)) == [(2, "MT303"), (2, "MT310")]

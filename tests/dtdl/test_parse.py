@@ -207,3 +207,39 @@ def test_an_element_cannot_be_changed():
     for held in (room.properties, room.contents):
         with pytest.raises(TypeError, match="does not support item assignment"):
             held["name"] = "x"
+
+
+@pytest.mark.parametrize(
+    ("line", "marked"),
+    [
+        ('"@type": ["Property", "Temprature"], "name": "p", "schema": "double"', '"Temprature"'),
+        ('"@type": ["Temprature", "Property"], "name": "p", "schema": "double"', '"Temprature"'),
+        ('"@type": "Proprety", "name": "p", "schema": "double"', '"Proprety"'),
+        ('"@type": ["Property", "Property"], "name": "p", "schema": "double"', '"Property"'),
+        ('"@type": ["Property", "Historized"], "name": "p", "schema": "flaot"', '"flaot"'),
+        ('"@type": ["Telemetry", "Required"], "name": "p", "schema": "double"', '"Required"'),
+        ('"@type": "Property", "name": "9p", "schema": "double"', '"9p"'),
+        ('"@type": "Property", "@id": "dtmi:a:1x;1", "name": "p", "schema": "double"', '"dtmi:a:1x;1"'),
+        ('"@type": "Property", "name": "p", "schema": "double", "shcema": 1', '"shcema"'),
+        ('"@type": "Property", "name": ["p"], "schema": "double", "writable": "yes"', '"yes"'),
+    ],
+)
+def test_a_finding_marks_the_value_that_it_is_about(line: str, marked: str) -> None:
+    contexts = '["dtmi:dtdl:context;4", "dtmi:dtdl:extension:historization;2", "dtmi:dtdl:extension:requirement;1"]'
+    text = f'{{"@context": {contexts}, "@id": "dtmi:a:X;1", "@type": "Interface", "contents": [\n{{{line}}}\n]}}'
+    found = dtdl.check(text)
+    places = [item.location for item in found if item.location is not None]
+    assert places
+    rows = text.split("\n")
+    shown = [rows[one.line - 1][one.column - 1 : one.end_column - 1] for one in places if one.line == one.end_line]
+    assert marked in shown, [str(item) for item in found]
+
+
+def test_a_value_on_a_line_of_its_own_leaves_the_line_to_its_key() -> None:
+    text = json.dumps(
+        {"@context": "dtmi:dtdl:context;4", "@id": "dtmi:a:X;1", "@type": ["Interface", "Temprature"]}, indent=2
+    )
+    [item] = dtdl.check(text)
+    assert item.location is not None
+    row = text.split("\n")[item.location.line - 1]
+    assert row[item.location.column - 1 : item.location.end_column - 1] == '"@type"'
