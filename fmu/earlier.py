@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
+from fmu.description import FMI_2
 from fmu.instance import WARNING, Instance
 
 
@@ -22,17 +23,15 @@ class EarlierCoSimulation(Instance):
     def _prepare_step(self) -> Callable[[float, float], None]:
         function = self.function("DoStep")
         component, name = self.component, self.prefix + "DoStep"
+        # FMI 1.0 has `newStep` in its place, which is always so
+        final = int(self.final or self.description.major < FMI_2)
 
         def step(time_s: float, step_s: float) -> None:
             self.note.call(name, time_s)
-            status = function(component, time_s, step_s, 1)
+            status = function(component, time_s, step_s, final)
             if status > WARNING:
-                self._not_done(status)
+                self.not_done(status)
                 return
             self.time_s = time_s + step_s
 
         return step
-
-    def _not_done(self, status: int) -> None:
-        """Takes a step that was not made."""
-        self.fail("DoStep", status)

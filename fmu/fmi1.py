@@ -31,6 +31,10 @@ class CoSimulation1(EarlierCoSimulation):
             self.function(name).restype = ctypes.c_int
         return {"functions": callbacks(fmi1CallbackFunctions, self.name, self.logged)}
 
-    def _initialize(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
+    def _enter(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
         del tolerance  # FMI 1.0 has none for co-simulation
+        self._span = start_s, stop_s
+
+    def _leave(self) -> None:
+        start_s, stop_s = self._span
         self._call("InitializeSlave", self.component, start_s, stop_s is not None, stop_s or 0.0)

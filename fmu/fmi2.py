@@ -23,7 +23,7 @@ class CoSimulation2(EarlierCoSimulation):
     def _options(self) -> Mapping[str, Any]:
         return {"callbacks": callbacks(fmi2CallbackFunctions, self.name, self.logged)}
 
-    def _initialize(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
+    def _enter(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
         self._call(
             "SetupExperiment",
             self.component,
@@ -34,9 +34,11 @@ class CoSimulation2(EarlierCoSimulation):
             stop_s or 0.0,
         )
         self._call("EnterInitializationMode", self.component)
+
+    def _leave(self) -> None:
         self._call("ExitInitializationMode", self.component)
 
-    def _not_done(self, status: int) -> None:
+    def not_done(self, status: int) -> None:
         """Discard may mean that the FMU wants to end (FMI 2.0, 4.2.3)."""
         if status == DISCARD:
             asked = ctypes.c_int(0)

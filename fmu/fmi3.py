@@ -26,7 +26,7 @@ class CoSimulation3(Instance):
     def _options(self) -> Mapping[str, Any]:
         return {"logMessage": self._log}
 
-    def _initialize(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
+    def _enter(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
         self._call(
             "EnterInitializationMode",
             self.component,
@@ -36,6 +36,8 @@ class CoSimulation3(Instance):
             stop_s is not None,
             stop_s or 0.0,
         )
+
+    def _leave(self) -> None:
         self._call("ExitInitializationMode", self.component)
 
     def _configure(self, values: Mapping[Variable, Any]) -> None:
@@ -51,13 +53,13 @@ class CoSimulation3(Instance):
 
     def _prepare_step(self) -> Callable[[float, float], None]:
         function = self.function("DoStep")
-        component = self.component
+        component, final = self.component, self.final
         event, ended, early, reached = ctypes.c_bool(), ctypes.c_bool(), ctypes.c_bool(), ctypes.c_double()
         results = tuple(ctypes.byref(place) for place in (event, ended, early, reached))
 
         def step(time_s: float, step_s: float) -> None:
             self.note.call("fmi3DoStep", time_s)
-            status = function(component, time_s, step_s, True, *results)
+            status = function(component, time_s, step_s, final, *results)
             if status > WARNING:
                 self.fail("DoStep", status)
             self.ended = ended.value

@@ -45,6 +45,7 @@ class Instance(ABC):
         messages: What the FMU logged last.
         time_s: Simulation time reached, in seconds.
         ended: Whether the FMU asked to end the simulation.
+        final: Whether a step that was made is never taken back; set before `leave`.
     """
 
     kind: ClassVar[type]
@@ -61,6 +62,7 @@ class Instance(ABC):
         self.name = name
         self.time_s = 0.0
         self.ended = False
+        self.final = True
         self.structure: dict[str, int] = {}
         self.messages: deque[str] = deque(maxlen=_KEPT_MESSAGES)
         interface = description.co_simulation
@@ -90,7 +92,12 @@ class Instance(ABC):
         """What FMPy's ``instantiate`` is given."""
 
     @abstractmethod
-    def _initialize(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None: ...
+    def _enter(self, start_s: float, stop_s: float | None, tolerance: float | None) -> None:
+        """Begins initialization; what depends on inputs may be read and set until `_leave`, but not before FMI 2.0."""
+
+    @abstractmethod
+    def _leave(self) -> None:
+        """Ends initialization."""
 
     def _configure(self, values: Mapping[Variable, Any]) -> None:
         """Sets structural parameters, which only FMI 3.0 has."""
@@ -107,7 +114,24 @@ class Instance(ABC):
         stop_s: float | None = None,
         tolerance: float | None = None,
     ) -> None:
-        """Sets start values and initializes.
+        """Sets start values and initializes: `enter` and `leave` in one.
+
+        Raises:
+            FmuError: A name that is not there or may not be set, or a value of another type.
+            StepFailed: The FMU refused.
+        """
+        self.enter(values, start_s=start_s, stop_s=stop_s, tolerance=tolerance)
+        self.leave()
+
+    def enter(
+        self,
+        values: Mapping[str, Any],
+        *,
+        start_s: float = 0.0,
+        stop_s: float | None = None,
+        tolerance: float | None = None,
+    ) -> None:
+        """Sets start values and begins initialization.
 
         Args:
             values: Start values by variable name; what the description allows to be set (see `Variable.is_settable`).
@@ -127,7 +151,15 @@ class Instance(ABC):
         plain = [(variable, value) for variable, value in named if variable not in structural]
         if plain:
             self.setter([variable for variable, _ in plain])([value for _, value in plain])
-        self._initialize(start_s, stop_s, tolerance)
+        self._enter(start_s, stop_s, tolerance)
+
+    def leave(self) -> None:
+        """Ends initialization.
+
+        Raises:
+            StepFailed: The FMU refused.
+        """
+        self._leave()
         self._step = self._prepare_step()
 
     def step(self, step_s: float) -> None:
@@ -140,6 +172,17 @@ class Instance(ABC):
             StepFailed: The FMU refused, or could not go the whole way.
         """
         self._step(self.time_s, step_s)
+
+    def not_done(self, status: int) -> None:
+        """Takes a step that was not made.
+
+        Args:
+            status: What the FMU answered.
+
+        Raises:
+            StepFailed: It does not mean that the FMU wants to end.
+        """
+        self.fail("DoStep", status)
 
     def getter(self, variables: Sequence[Variable]) -> Getter:
         """Prepares reading some variables, all in one call for each type.
