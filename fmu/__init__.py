@@ -12,14 +12,23 @@ if TYPE_CHECKING:
     from fmu.archive import unpack
     from fmu.build import build
     from fmu.description import Description, Variable, read_description
-    from fmu.recorder import Result, simulate
+    from fmu.recorder import Result, simulate, simulate_system
     from fmu.shipped import library_fmu, library_names
-    from fmu.worker import Part, Worker, WorkerLimits
+    from fmu.system import Adaptive, Algorithm, Connection, Connector, Linear, Lookup, Part, Port, System
+    from fmu.worker import Worker, WorkerLimits
 
 __all__ = [
+    "Adaptive",
+    "Algorithm",
+    "Connection",
+    "Connector",
     "Description",
+    "Linear",
+    "Lookup",
     "Part",
+    "Port",
     "Result",
+    "System",
     "Variable",
     "Worker",
     "WorkerLimits",
@@ -28,13 +37,22 @@ __all__ = [
     "library_names",
     "read_description",
     "simulate",
+    "simulate_system",
     "unpack",
 ]
 
 _HOMES = {
+    "Adaptive": "fmu.system",
+    "Algorithm": "fmu.system",
+    "Connection": "fmu.system",
+    "Connector": "fmu.system",
     "Description": "fmu.description",
-    "Part": "fmu.worker",
+    "Linear": "fmu.system",
+    "Lookup": "fmu.system",
+    "Part": "fmu.system",
+    "Port": "fmu.system",
     "Result": "fmu.recorder",
+    "System": "fmu.system",
     "Variable": "fmu.description",
     "Worker": "fmu.worker",
     "WorkerLimits": "fmu.worker",
@@ -43,6 +61,7 @@ _HOMES = {
     "library_names": "fmu.shipped",
     "read_description": "fmu.description",
     "simulate": "fmu.recorder",
+    "simulate_system": "fmu.recorder",
     "unpack": "fmu.archive",
 }
 

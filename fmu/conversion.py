@@ -97,7 +97,7 @@ class Conversion:
             number = factor * value + offset if linear else value
             if not math.isfinite(number):
                 raise unfit(name, number, self.target)
-            found = round(number)
+            found: int = round(number)
             if not least <= found <= most:
                 raise unfit(name, found, self.target)
             return found

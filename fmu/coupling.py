@@ -1,5 +1,4 @@
-"""From a system and the descriptions of its FMUs to a checked plan: who gives what to whom, converted how, in which
-order."""
+"""The checked plan of a system: who gives what to whom, converted how, in which order."""
 
 from __future__ import annotations
 
@@ -388,9 +387,7 @@ class _Draft:
         self, rule: str, where: Location | None, cause: str, action: str, *, severity: Severity = Severity.ERROR
     ) -> None:
         where = where or Location(f"system {self.system.name}")
-        self.findings.append(
-            Diagnostic(rule=rule, severity=severity, location=where, cause=f"{cause}.", action=action)
-        )
+        self.findings.append(Diagnostic(rule=rule, severity=severity, location=where, cause=f"{cause}.", action=action))
 
 
 def _fit(source: Type, target: Type) -> bool:
@@ -486,7 +483,7 @@ def _inputs_of(unknown: Unknown, member: Member) -> Iterator[int]:
 
 
 def _start(members: Sequence[Member]) -> tuple[tuple[tuple[int, str, int], ...], ...]:
-    """Ports as (instance, ``in`` or ``out``, slot) in the order of initialization (FMI 2.0, 4.2.4: initial unknowns)."""
+    """Ports as (instance, ``in`` or ``out``, slot) in the order of initialization (FMI 2.0, 4.2.4)."""
     ports = [
         (index, side, slot)
         for index, member in enumerate(members)

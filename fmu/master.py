@@ -7,8 +7,8 @@ A macro step goes from t to t + H. Values of outputs are kept as they were at t 
 - Gauss-Seidel: from t + H where the source has made its step before, in the order of the dependency graph.
 - In a loop that is iterated, inputs from inside the loop are from t + H, by the last iterate.
 
-With extrapolation of order k an input follows the polynomial through the newest k + 1 values of its source, of which the
-newest may be the one at t + H. The FMU gets it as derivatives where it interpolates inputs itself
+With extrapolation of order k an input follows the polynomial through the newest k + 1 values of its source, of which
+the newest may be the one at t + H. The FMU gets it as derivatives where it interpolates inputs itself
 (`canInterpolateInputs`); otherwise the value at the start of each of its own communication steps, held during it.
 """
 
@@ -17,13 +17,13 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Final
 
-from dtdl.errors import FmuError, StepFailed
 from fmu import rollback
-from fmu.coupling import OUTSIDE, Coupling, Member, Wire
-from fmu.description import FLOATS, FMI_3
+from fmu.algorithm import Feed, Loop, interpolates, not_converged, plan, substeps, too_coarse
+from fmu.coupling import OUTSIDE, Coupling, Member
+from fmu.description import FLOATS
 from fmu.instance import Instance
 from fmu.linear import solve
 from fmu.system import Algorithm
@@ -35,161 +35,6 @@ _PERTURBATION: Final = 1.4901161193847656e-08
 _SAFETY: Final = 0.9
 _LEAST_CHANGE: Final = 0.2
 _MOST_CHANGE: Final = 2.0
-
-
-class Slot(NamedTuple):
-    """An exchanged real number of a loop: which element of which output, and its nominal value."""
-
-    part: int
-    slot: int
-    element: int
-    nominal: float
-
-
-@dataclass(slots=True)
-class Loop:
-    """A group of instances that is iterated.
-
-    Attributes:
-        members: Their indexes.
-        reals: What is exchanged inside, real numbers.
-        others: Outputs of other types that are exchanged inside: instance and slot.
-    """
-
-    members: tuple[int, ...]
-    reals: list[Slot] = field(default_factory=list)
-    others: list[tuple[int, int]] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """How one input gets its value.
-
-    Attributes:
-        wire: From where.
-        fresh: From t + H instead of t.
-        smooth: Whether it may follow a polynomial.
-    """
-
-    wire: Wire
-    fresh: bool
-    smooth: bool
-
-
-@dataclass(slots=True)
-class Plan:
-    """What an algorithm makes of a coupling; the compiled loop is built from it too.
-
-    Attributes:
-        steps: Groups in the order in which they step, and whether each is iterated.
-        feeds: Of each instance, one for each input.
-        own_step_s: Of each instance; None: the macro step.
-    """
-
-    steps: list[Loop]
-    iterated: list[bool]
-    feeds: list[list[Feed]]
-    own_step_s: list[float | None]
-
-
-def plan(coupling: Coupling, algorithm: Algorithm) -> Plan:
-    """Applies an algorithm to a coupling.
-
-    Raises:
-        FmuError: The algorithm takes steps back, and an FMU cannot; or it cannot choose a step for an FMU.
-    """
-    members = coupling.members
-    _check(coupling, algorithm)
-    steps, iterated = [], []
-    position: dict[int, int] = {}
-    home: dict[int, int] = {}
-    for group in coupling.order:
-        is_loop = len(group) > 1 or group[0] in coupling.feeds_itself
-        if is_loop and algorithm.loops != "none":
-            steps.append(_loop(group, members))
-            iterated.append(True)
-        else:
-            steps += [Loop((index,)) for index in group]
-            iterated += [False] * len(group)
-        for index in group:
-            position[index] = len(position)
-            home[index] = len(steps) - 1
-    for number, step in enumerate(steps):
-        for index in step.members:
-            home[index] = number
-    feeds = []
-    for index, member in enumerate(members):
-        mine = []
-        for variable, wire in zip(member.inputs, member.wires, strict=True):
-            if wire.part == OUTSIDE:
-                mine.append(Feed(wire, fresh=False, smooth=False))
-                continue
-            together = home[wire.part] == home[index] and iterated[home[index]]
-            earlier = algorithm.master == "gauss-seidel" and home[wire.part] < home[index]
-            giver = members[wire.part].outputs[wire.slot]
-            smooth = wire.conversion.is_continuous and giver.variability == variable.variability == "continuous"
-            mine.append(Feed(wire, fresh=together or earlier, smooth=smooth and algorithm.extrapolation > 0))
-        feeds.append(mine)
-    return Plan(steps, iterated, feeds, [member.part.step_s for member in members])
-
-
-def _check(coupling: Coupling, algorithm: Algorithm) -> None:
-    members = coupling.members
-    if algorithm.adaptive is not None:
-        rollback.check(members, "an adaptive step")
-        own = [member.title for member in members if member.part.step_s is not None]
-        if own:
-            raise FmuError(
-                f"an adaptive step leaves no room for step sizes of their own: {', '.join(own)}",
-                action="Leave out step_s, or the adaptive step.",
-            )
-    elif algorithm.loops != "none":
-        inside = [
-            members[index]
-            for group in coupling.order
-            for index in group
-            if len(group) > 1 or group[0] in coupling.feeds_itself
-        ]
-        rollback.check(inside, f"the {algorithm.loops} iteration of loops")
-    if not 0 < algorithm.relaxation <= 1:
-        raise FmuError(f"a relaxation of {algorithm.relaxation:g} is not above 0 up to 1", action="Give, say, 0.5.")
-
-
-def _loop(group: tuple[int, ...], members: Sequence[Member]) -> Loop:
-    loop = Loop(group)
-    seen = set()
-    for index in group:
-        for wire in members[index].wires:
-            if wire.part not in group or (wire.part, wire.slot) in seen:
-                continue
-            seen.add((wire.part, wire.slot))
-            variable = members[wire.part].outputs[wire.slot]
-            if variable.type in FLOATS:
-                nominal = abs(variable.nominal or 1.0)
-                count = max(members[wire.part].sizes[wire.slot], 1)
-                loop.reals += [Slot(wire.part, wire.slot, element, nominal) for element in range(count)]
-            else:
-                loop.others.append((wire.part, wire.slot))
-    loop.reals.sort()
-    loop.others.sort()
-    return loop
-
-
-def substeps(member: Member, step_s: float) -> int:
-    """How many communication steps of its own an instance makes in a macro step.
-
-    Raises:
-        FmuError: Not a whole number of them.
-    """
-    if member.part.step_s is None:
-        return 1
-    count = round(step_s / member.part.step_s)
-    if count < 1 or abs(count * member.part.step_s - step_s) > _WHOLE * member.part.step_s:
-        raise FmuError(
-            f"{member.title}: the macro step, {step_s:g} s, is no multiple of its own step, {member.part.step_s:g} s",
-            action="Change one of the two.",
-        )
-    return count
 
 
 class Node:
@@ -204,6 +49,10 @@ class Node:
         self.convert = [feed.wire.conversion.function(feed.wire.name) for feed in feeds]
         self.memory: rollback.Memory | None = None
         self.slopes = _Slopes(instance, member, feeds, order) if interpolates(member) and order else None
+
+    def has_ended(self) -> bool:
+        """Whether the FMU asked to end the simulation."""
+        return self.instance.ended
 
 
 class _Slopes:
@@ -236,17 +85,6 @@ class _Slopes:
             instance.fail("SetRealInputDerivatives", status)
 
 
-def interpolates(member: Member) -> bool:
-    """Whether an FMU takes derivatives of its inputs."""
-    interface = member.interface
-    return (
-        interface is not None
-        and member.description.major < FMI_3
-        and interface.kind == "co-simulation"
-        and interface.capabilities.get("canInterpolateInputs") in ("true", "1")
-    )
-
-
 def polynomial(times: Sequence[float], values: Sequence[float], at: float) -> float:
     """Value at a time of the polynomial through up to three points, the newest first.
 
@@ -257,7 +95,7 @@ def polynomial(times: Sequence[float], values: Sequence[float], at: float) -> fl
     first = (values[0] - values[1]) / (times[0] - times[1])
     if len(times) == 2:  # noqa: PLR2004 - a straight line
         return values[0] + (at - times[0]) * first
-    second = ((first - (values[1] - values[2]) / (times[1] - times[2]))) / (times[0] - times[2])
+    second = (first - (values[1] - values[2]) / (times[1] - times[2])) / (times[0] - times[2])
     return values[0] + (at - times[0]) * (first + (at - times[1]) * second)
 
 
@@ -268,7 +106,7 @@ def slopes(times: Sequence[float], values: Sequence[float], at: float) -> tuple[
     first = (values[0] - values[1]) / (times[0] - times[1])
     if len(times) == 2:  # noqa: PLR2004 - a straight line
         return first, 0.0
-    second = ((first - (values[1] - values[2]) / (times[1] - times[2]))) / (times[0] - times[2])
+    second = (first - (values[1] - values[2]) / (times[1] - times[2])) / (times[0] - times[2])
     return first + ((at - times[0]) + (at - times[1])) * second, 2.0 * second
 
 
@@ -318,13 +156,9 @@ class PythonLoop:
         self.times = [start_s]
         self.steps = self.repeats = 0
         self._chosen_s = algorithm.adaptive.most_s if algorithm.adaptive else math.inf
-        back = {index for loop, again in zip(self.plan.steps, self.plan.iterated, strict=True) if again
-                for index in loop.members}  # fmt: skip
-        if algorithm.adaptive is not None:
-            back = set(range(len(self.nodes)))
-        for index in back:
-            self.nodes[index].memory = rollback.Memory(self.nodes[index].instance)
-        self._whole = [rollback.Memory(node.instance) for node in self.nodes] if algorithm.adaptive else []
+        for index in self.plan.taken_back():
+            self.nodes[index].memory = rollback.memory_of(self.nodes[index].instance)
+        self._whole = [rollback.memory_of(node.instance) for node in self.nodes] if algorithm.adaptive else []
 
     @property
     def ended(self) -> bool:
@@ -335,7 +169,8 @@ class PythonLoop:
         """Makes one macro step.
 
         Args:
-            begin_s, end_s: From and to, in seconds.
+            begin_s: Simulation time at its start, in seconds.
+            end_s: Simulation time at its end, in seconds.
             step_s: Its length as it was asked for; the difference of the two may be a rounding error off.
 
         Raises:
@@ -398,7 +233,7 @@ class PythonLoop:
     def _advance(self, index: int, begin_s: float, end_s: float, step_s: float) -> None:
         node = self.nodes[index]
         instance = node.instance
-        if instance.ended:
+        if node.has_ended():
             return
         count = substeps(node.member, step_s)
         own_s = step_s / count
@@ -409,10 +244,9 @@ class PythonLoop:
             if node.put is not None and (k == 0 or moving):
                 node.put(self._gather(node, at, end_s))
                 if node.slopes is not None:
-                    node.slopes.set([self._derivatives(feed, factor, at, end_s)[: node.slopes.order]
-                                     for feed, factor in zip(node.slopes.feeds, node.slopes.factors, strict=True)])  # fmt: skip
+                    node.slopes.set(self._all_derivatives(node.slopes, at, end_s))
             instance.step(own_s)
-            if instance.ended:
+            if node.has_ended():
                 return
         instance.time_s = end_s
 
@@ -443,9 +277,14 @@ class PythonLoop:
             times = [end_s, *times]
         return times[:count], values[:count]
 
-    def _derivatives(self, feed: Feed, factor: float, at: float, end_s: float) -> tuple[float, float]:
-        first, second = slopes(*self._points(feed, end_s), at)
-        return factor * first, factor * second
+    def _all_derivatives(self, mine: _Slopes, at: float, end_s: float) -> list[list[float]]:
+        """The derivatives of each input, order by order; elements of an array one after another."""
+        found = []
+        for feed, factor in zip(mine.feeds, mine.factors, strict=True):
+            times, points = self._points(feed, end_s)
+            elements = zip(*points, strict=True) if isinstance(points[0], list) else [points]
+            found += [[factor * value for value in slopes(times, element, at)[: mine.order]] for element in elements]
+        return found
 
     # ---- loops ----
 
@@ -489,7 +328,7 @@ class PythonLoop:
             if algorithm.relaxation != 1.0:
                 self._put(loop, [old + algorithm.relaxation * (new - old)
                                  for old, new in zip(before, after, strict=True)])  # fmt: skip
-        raise self._no_end(loop, begin_s)
+        raise not_converged(self.coupling, self.algorithm, loop.members, begin_s)
 
     def _newton(self, loop: Loop, begin_s: float, end_s: float, step_s: float) -> None:
         for count in range(self.algorithm.iterations):
@@ -517,13 +356,12 @@ class PythonLoop:
                 self.next[index] = values
             if change is not None:
                 self._put(loop, [point[k] + change[k] for k in range(size)])
-        raise self._no_end(loop, begin_s)
+        raise not_converged(self.coupling, self.algorithm, loop.members, begin_s)
 
     def _agree(self, loop: Loop, before: Sequence[float], after: Sequence[float]) -> bool:
         tolerance = self.algorithm.tolerance
         return all(
-            abs(new - old) <= tolerance * slot.nominal
-            for old, new, slot in zip(before, after, loop.reals, strict=True)
+            abs(new - old) <= tolerance * slot.nominal for old, new, slot in zip(before, after, loop.reals, strict=True)
         )
 
     def _reals(self, loop: Loop) -> list[float]:
@@ -543,9 +381,6 @@ class PythonLoop:
                 self.next[part][slot] = [value if k == element else old for k, old in enumerate(held)]
             else:
                 self.next[part][slot] = value
-
-    def _no_end(self, loop: Loop, begin_s: float) -> StepFailed:
-        return not_converged(self.coupling, self.algorithm, loop.members, begin_s)
 
     # ---- adaptive step ----
 
@@ -609,25 +444,3 @@ class PythonLoop:
                     allowed = adaptive.tolerance * max(abs(b), abs(variable.nominal or 1.0))
                     worst = max(worst, abs(a - b) / allowed)
         return worst
-
-
-def not_converged(coupling: Coupling, algorithm: Algorithm, members: Sequence[int], time_s: float) -> StepFailed:
-    """The error for a loop whose values do not come to rest."""
-    names = ", ".join(coupling.members[index].part.name for index in members)
-    return StepFailed(
-        f"{coupling.system.name}: the loop of {names} did not agree within {algorithm.iterations} iterations "
-        f"({algorithm.loops}) at t = {time_s:g} s",
-        time_s=time_s,
-        action="Take a shorter step, a smaller relaxation, a greater tolerance, or newton.",
-    )
-
-
-def too_coarse(coupling: Coupling, algorithm: Algorithm, time_s: float, error: float) -> StepFailed:
-    """The error for a tolerance that the least step does not reach."""
-    assert algorithm.adaptive is not None
-    return StepFailed(
-        f"{coupling.system.name}: at t = {time_s:g} s the error is {error:.3g} times the tolerance with the least step, "
-        f"{algorithm.adaptive.least_s:g} s",
-        time_s=time_s,
-        action="Allow shorter steps or a greater tolerance.",
-    )

@@ -81,8 +81,8 @@ def _tarjan(count: int, edges: Sequence[tuple[int, int]]) -> list[list[int]]:
 
 def _least_first(found: Sequence[Sequence[int]], after: Sequence[set[int]]) -> list[int]:
     before = [0] * len(found)
-    for later in after:
-        for k in later:
+    for following in after:
+        for k in following:
             before[k] += 1
     ready = [(found[k][0], k) for k in range(len(found)) if not before[k]]
     heapq.heapify(ready)

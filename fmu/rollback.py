@@ -57,6 +57,12 @@ class Memory:
             instance.fail(self.names[which], status)
 
 
+def memory_of(instance: Instance) -> Memory:
+    """A place for one state of an instance; one that is no plain co-simulation gives its own."""
+    make = getattr(instance, "memory", None)
+    return make() if make is not None else Memory(instance)
+
+
 def check(members: Sequence[Member], what: str) -> None:
     """Makes sure that states can be saved.
 

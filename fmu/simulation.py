@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,33 +17,18 @@ from fmu import rollback
 from fmu.coupling import Coupling, couple
 from fmu.description import Description, read_description
 from fmu.instance import Instance
+from fmu.isolated import Host
 from fmu.kernel.compiled import CompiledLoop, obstacle
 from fmu.loader import open_instance
 from fmu.master import PythonLoop
 from fmu.note import Board, Note
+from fmu.process import Facts
 from fmu.rows import Rows
 from fmu.starting import initialize
 from fmu.system import Algorithm, System
 
 Values = list[Any]
 _TIME: Final = struct.Struct("<d")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What the worker tells when it has opened a system.
-
-    Attributes:
-        loop: ``compiled`` or ``python``.
-        why: Why it is not the compiled one; empty when it is.
-        inputs: Values that the inputs of the system have.
-        outputs: Values of its outputs.
-    """
-
-    loop: str
-    why: str
-    inputs: Values
-    outputs: Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +38,30 @@ class _Saved:
     clock: tuple[float, int, float]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a system is opened.
+
+    Attributes:
+        folders: Where each ``.fmu`` was unpacked.
+        board: Where calls are noted.
+        hosts: Stand for the isolated instances, by name.
+    """
+
+    folders: Mapping[Path, str]
+    board: Board = field(default_factory=Board)
+    hosts: Mapping[str, Host] = field(default_factory=dict)
+
+
 class Simulation:
     """The instances of a system, from instantiation to their end.
 
     Args:
         system: The system.
-        folders: Where each ``.fmu`` was unpacked.
+        place: Where its FMUs are.
         algorithm: How the instances are advanced.
-        board: Where calls are noted.
         span: Simulation time at the start, and at the end when it is known, in seconds.
+        compiled: Whether the compiled loop may run.
 
     Attributes:
         coupling: The plan.
@@ -74,14 +74,13 @@ class Simulation:
     def __init__(
         self,
         system: System,
-        folders: Mapping[Path, str],
+        place: Place,
         *,
         algorithm: Algorithm | None = None,
-        board: Board | None = None,
         span: tuple[float, float | None] = (0.0, None),
         compiled: bool = True,
     ) -> None:
-        self._board = board or Board()
+        folders = place.folders
         self._algorithm = algorithm or Algorithm()
         known: dict[str, Description] = {}
         for folder in folders.values():
@@ -98,14 +97,19 @@ class Simulation:
         )
         # steps from an origin, so that rounding does not add up
         self._origin_s, self._count, self._span_s = span[0], 0, 0.0
-        self._open(folders, span)
+        self._open(place, span)
         self._loop, self._why = self._choose(span[0], compiled=compiled)
 
-    def _open(self, folders: Mapping[Path, str], span: tuple[float, float | None]) -> None:
+    def _open(self, place: Place, span: tuple[float, float | None]) -> None:
         back = self._algorithm.adaptive is not None or self._algorithm.loops != "none"
         for index, member in enumerate(self.coupling.members):
-            folder = Path(folders[member.part.fmu])
-            instance = open_instance(folder, member.description, member.part.name, Note(self._board, index))
+            note, host = Note(place.board, index), place.hosts.get(member.part.name)
+            folder = Path(place.folders[member.part.fmu])
+            instance: Instance
+            if host is not None:
+                instance = host.receive(member.description, note)
+            else:
+                instance = open_instance(folder, member.description, member.part.name, note)
             self._instances.append(instance)
             instance.final = not (back and member.interface is not None and member.interface.get_set_state)
         self._outer = initialize(self.coupling, self._instances, self._algorithm, span=span)
@@ -182,9 +186,7 @@ class Simulation:
             self._origin_s, self._count, self._span_s = self._now_s, 0, step_s
         if isinstance(self._loop, CompiledLoop):
             given = inputs if isinstance(inputs, bytes) or inputs is None else b"".join(map(self._packed, inputs))
-            done, times, rows = self._loop.run(
-                self._origin_s, self._count, step_s, count, inputs=given, every=every
-            )
+            done, times, rows = self._loop.run(self._origin_s, self._count, step_s, count, inputs=given, every=every)
             self._count += done
             return done, times, rows
         return self._run_python(step_s, count, inputs, every)
@@ -244,7 +246,7 @@ class Simulation:
         rollback.check(self.coupling.members, "saving")
         loop = self._loop
         kept = loop.keep()
-        memories = [rollback.Memory(instance) for instance in self._instances]
+        memories = [rollback.memory_of(instance) for instance in self._instances]
         for memory in memories:
             memory.save()
         number = next(self._numbers)

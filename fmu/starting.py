@@ -1,5 +1,4 @@
-"""Initialization of a coupled system: every instance at once, in the order of the graph, loops by iteration
-(FMI 2.0, 4.2.4; FMI 3.0, 2.3.3)."""
+"""Initialization of a coupled system in the order of its graph (FMI 2.0, 4.2.4; FMI 3.0, 2.3.3)."""
 
 from __future__ import annotations
 

@@ -29,8 +29,9 @@ PUBLIC = {
         "compile", "converter", "convertible", "dump", "dumps", "equal", "parse", "parse_unit", "unit",
     ],
     "fmu": [
-        "Description", "Part", "Result", "Variable", "Worker", "WorkerLimits", "build", "library_fmu",
-        "library_names", "read_description", "simulate", "unpack",
+        "Adaptive", "Algorithm", "Connection", "Connector", "Description", "Linear", "Lookup", "Part", "Port", "Result",
+        "System", "Variable", "Worker", "WorkerLimits", "build", "library_fmu", "library_names", "read_description",
+        "simulate", "simulate_system", "unpack",
     ],
     "interop": [
         "Adapter", "AsyncClient", "Binding", "Browses", "Caller", "Calls", "Client", "Configuration", "Description",

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from dtdl.errors import MegatwinError
 from fmu import rollback
+from fmu.algorithm import Feed, Loop, Plan, interpolates, not_converged, plan, substeps, too_coarse
 from fmu.conversion import Conversion, unfit, unmapped
 from fmu.coupling import OUTSIDE, Coupling, Member
 from fmu.description import FLOATS, INTEGERS, Type, Variable
@@ -19,7 +20,6 @@ from fmu.fmi3 import CoSimulation3
 from fmu.instance import Instance
 from fmu.kernel import layout
 from fmu.kernel.library import load
-from fmu.master import Feed, Loop, Plan, interpolates, not_converged, plan, substeps, too_coarse
 from fmu.system import Algorithm
 
 _RUNS: Final = (CoSimulation1, CoSimulation2, CoSimulation3)
@@ -171,13 +171,13 @@ class CompiledLoop:
         """Values and their past, for `put_back`; the states of the FMUs are not in it."""
         self.settle()
         loop, draft = self._loop, self._draft
-        return (*(arena.raw for arena in draft.arenas[:4]), draft.outer.raw, bytes(loop.times),
-                struct.pack("=iqqd", loop.points, loop.steps, loop.repeats, loop.chosen))  # fmt: skip
+        counts = struct.pack("=iqqd", loop.points, loop.steps, loop.repeats, loop.chosen)
+        return (*(arena.raw for arena in draft.arenas), draft.outer.raw, bytes(loop.times), counts)
 
     def put_back(self, kept: tuple[bytes, ...]) -> None:
         """Goes back to what `keep` gave, after the instances went back."""
         loop, draft = self._loop, self._draft
-        for arena, data in zip((*draft.arenas[:4], draft.outer, loop.times), kept[:6], strict=True):
+        for arena, data in zip((*draft.arenas, draft.outer, loop.times), kept[:6], strict=True):
             ctypes.memmove(arena, data, len(data))
         loop.points, loop.steps, loop.repeats, loop.chosen = struct.unpack("=iqqd", kept[6])
         for instance, node in zip(self.instances, draft.nodes, strict=True):
@@ -309,9 +309,7 @@ class _Draft:
         if self.algorithm.extrapolation and interpolates(member):
             self._slopes(index, member)
 
-    def _access(
-        self, index: int, what: int, variables: Sequence[Variable], places: Sequence[int], arena: Any
-    ) -> None:
+    def _access(self, index: int, what: int, variables: Sequence[Variable], places: Sequence[int], arena: Any) -> None:
         instance = self.instances[index]
         verb = "Set" if what == layout.SET else "Get"
         names = self.names[index].setdefault(what, [])
@@ -326,8 +324,8 @@ class _Draft:
                     values=ctypes.addressof(arena) + places[slots[0]],
                     total=sum(instance.size(variables[slot]) for slot in slots),
                     name=instance.note.board.number(instance.prefix + name), major=instance.description.major,
-                )  # fmt: skip
-            )
+                )
+            )  # fmt: skip
 
     def _wire(self, index: int, slot: int, variable: Variable, feed: Feed) -> layout.Wire:
         wire = feed.wire
@@ -345,9 +343,7 @@ class _Draft:
         way.place, way.smooth, way.fresh = place, feed.smooth, feed.fresh
         return way
 
-    def _way(
-        self, conversion: Conversion, source: tuple[int, int], target: tuple[int, int], count: int
-    ) -> layout.Wire:
+    def _way(self, conversion: Conversion, source: tuple[int, int], target: tuple[int, int], count: int) -> layout.Wire:
         least, most = conversion.range
         way = layout.Wire(
             source=source[0], target=target[0], from_=source[1], to=target[1], count=count, factor=conversion.factor,
@@ -359,7 +355,7 @@ class _Draft:
             for pair, (key, value) in zip(pairs, conversion.table.items(), strict=True):
                 assert isinstance(key, int | float)
                 pair.whole, pair.number = int(key), float(key)
-                held = bytes(layout.HELD[target[1]](value))
+                held = bytes(layout.HELD[target[1]](value))  # type: ignore[arg-type]  # a number, as was checked
                 pair.target = int.from_bytes(held, "little")
             self._kept.append(pairs)
             way.pairs, way.pair_count = pairs, len(pairs)
@@ -404,10 +400,9 @@ class _Draft:
         adaptive = self.algorithm.adaptive is not None
         self.kept = ctypes.create_string_buffer(max(_ARENAS * size, 1))
         self.work = (ctypes.c_double * (most * (most + 5) + 1))()
-        again = {index for step, back in zip(self.plan.steps, self.plan.iterated, strict=True) if back
-                 for index in step.members}  # fmt: skip
+        taken_back = self.plan.taken_back()
         for index, node in enumerate(self.nodes):
-            if index in again:
+            if index in taken_back:
                 node.memory = self._memory(index)
             if adaptive:
                 node.whole = self._memory(index)
@@ -438,13 +433,11 @@ class _Draft:
         variable = self.coupling.members[index].outputs[slot]
         code = self._code(index, variable)
         place = self.places[index][slot]
-        return [
-            (place + k * layout.WIDTHS[code], nominal, code) for k in range(self.instances[index].size(variable))
-        ]
+        return [(place + k * layout.WIDTHS[code], nominal, code) for k in range(self.instances[index].size(variable))]
 
     def _memory(self, index: int) -> Any:
         instance = self.instances[index]
-        memory = rollback.Memory(instance)
+        memory = rollback.memory_of(instance)
         self._memories.append(memory)
         get, put = memory.names[:2]
         self.names[index][layout.SAVE], self.names[index][layout.RESTORE] = [get], [put]

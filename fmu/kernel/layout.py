@@ -17,8 +17,8 @@ REFUSED, UNFIT, UNMAPPED, NO_END, TOO_COARSE = -1, -2, -3, -4, -5
 DO_STEP, SET, GET, SLOPES, SAVE, RESTORE = range(6)
 WIDTHS: Final = (4, 8, 1, 1, 2, 2, 4, 4, 8, 8, 1, 4)
 HELD: Final = (
-    ctypes.c_float, c_double, ctypes.c_int8, ctypes.c_uint8, ctypes.c_int16, ctypes.c_uint16, c_int32, c_uint32, c_int64,
-    c_uint64, ctypes.c_uint8, c_int32,
+    ctypes.c_float, c_double, ctypes.c_int8, ctypes.c_uint8, ctypes.c_int16, ctypes.c_uint16, c_int32, c_uint32,
+    c_int64, c_uint64, ctypes.c_uint8, c_int32,
 )  # fmt: skip
 _CODES: Final[Mapping[str, int]] = {
     "Float32": F32, "Float64": F64, "Int8": I8, "UInt8": U8, "Int16": I16, "UInt16": U16, "Int32": I32, "UInt32": U32,
@@ -56,7 +56,8 @@ class Wire(ctypes.Structure):
     _fields_ = (
         ("source", address), ("target", address), ("from_", c_int32), ("to", c_int32), ("how", c_int32),
         ("count", c_int32), ("factor", c_double), ("offset", c_double), ("least", c_double), ("beyond", c_double),
-        ("pairs", POINTER(Pair)), ("pair_count", c_int64), ("place", c_ssize_t), ("smooth", c_int32), ("fresh", c_int32),
+        ("pairs", POINTER(Pair)), ("pair_count", c_int64), ("place", c_ssize_t), ("smooth", c_int32),
+        ("fresh", c_int32),
     )  # fmt: skip
 
 

@@ -27,7 +27,8 @@ from fmu.description import Description as FmuDescription
 from fmu.description import Variable
 from fmu.instance import fits
 from fmu.shipped import provide
-from fmu.worker import Part, Worker, WorkerLimits
+from fmu.system import Connector, Part, Port, System
+from fmu.worker import Worker, WorkerLimits
 from interop.outbox import Outbox
 from interop.ports import Adapter, Binding, Description, Direction, Observed, Source, WriteResult
 from interop.simulate import check as checks
@@ -121,11 +122,11 @@ class FmuAdapter(Adapter):
         """
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"megatwin-fmu-{self.source.name}")
         try:
-            part = await self._in_thread(self._prepare)
+            system = await self._in_thread(self._prepare)
         except BaseException:
             self._thread.shutdown(wait=False)
             raise
-        self._task = asyncio.create_task(self._live(part), name=f"simulation {self.source.name}")
+        self._task = asyncio.create_task(self._live(system), name=f"simulation {self.source.name}")
         return self
 
     async def __aexit__(
@@ -149,7 +150,7 @@ class FmuAdapter(Adapter):
             if self._thread is not None:
                 self._thread.shutdown(wait=False)
 
-    def _prepare(self) -> Part:
+    def _prepare(self) -> System:
         """Finds the FMU, builds it if it ships unbuilt, and resolves names; in the thread."""
         settings = self._settings
         description = checks.describe(settings, self.source.base)
@@ -172,7 +173,13 @@ class FmuAdapter(Adapter):
         for name in self._input_names:
             first = start.get(name, self._known(name).start)
             self._samples[name] = Sample(_json(first), GOOD if first is not None else BAD_WAITING)
-        return Part(name=self.source.name, fmu=path, start=start, inputs=self._input_names, outputs=self._output_names)
+        name = self.source.name
+        return System(
+            name=name,
+            parts=(Part(name=name, fmu=path, start=start),),
+            inputs=[Connector(name=taken, port=Port(name, taken)) for taken in self._input_names],
+            outputs=[Connector(name=given, port=Port(name, given)) for given in self._output_names],
+        )
 
     def _known(self, name: str) -> Variable:
         assert self._description is not None
@@ -180,14 +187,14 @@ class FmuAdapter(Adapter):
         assert variable is not None
         return variable
 
-    async def _live(self, part: Part) -> None:
+    async def _live(self, system: System) -> None:
         """Runs the simulation, and begins anew when it fails, until cancelled."""
         limits = WorkerLimits(memory_bytes=self._settings.memory, call_s=self._settings.call_deadline)
         failures = 0
         clock = asyncio.get_running_loop().time
         while True:
             begun = clock()
-            self._worker = Worker([part], limits=limits)
+            self._worker = Worker(system, limits=limits)
             try:
                 values = await self._in_thread(self._worker.start)
                 self._came_up(values)

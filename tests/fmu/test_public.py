@@ -13,8 +13,9 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_public_names_are_these() -> None:
     assert fmu.__all__ == [
-        "Description", "Part", "Result", "Variable", "Worker", "WorkerLimits", "build", "library_fmu",
-        "library_names", "read_description", "simulate", "unpack",
+        "Adaptive", "Algorithm", "Connection", "Connector", "Description", "Linear", "Lookup", "Part", "Port", "Result",
+        "System", "Variable", "Worker", "WorkerLimits", "build", "library_fmu", "library_names", "read_description",
+        "simulate", "simulate_system", "unpack",
     ]  # fmt: skip
     assert dir(fmu) == fmu.__all__
     assert all(getattr(fmu, name).__doc__ for name in fmu.__all__)

@@ -1,0 +1,92 @@
+"""Messages over a pair of pipes: their length, then their bytes; pickled ones begin with 0x80."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import struct
+from typing import Any, Final
+
+_LENGTH: Final = struct.Struct("<Q")
+_CHUNK: Final = 1 << 20
+PICKLED: Final = 0x80
+
+
+class Channel:
+    """One end of the two pipes.
+
+    Args:
+        source: File descriptor to read from; it is the channel's own.
+        sink: File descriptor to write to; it is the channel's own.
+    """
+
+    def __init__(self, source: int, sink: int) -> None:
+        self._source, self._sink = source, sink
+        self._rest = b""
+        self._poll = select.poll()
+        self._poll.register(source, select.POLLIN)
+
+    def ready(self, timeout_s: float) -> bool:
+        """Waits until something can be read, or the other end has gone.
+
+        Args:
+            timeout_s: At most so long, in seconds.
+        """
+        return bool(self._rest) or bool(self._poll.poll(timeout_s * 1000.0))
+
+    def send(self, message: bytes) -> None:
+        """Sends a message.
+
+        Raises:
+            BrokenPipeError: The other end has gone.
+        """
+        data: bytes | memoryview = _LENGTH.pack(len(message)) + message
+        sent = os.write(self._sink, data)
+        while sent < len(data):
+            data = memoryview(data)[sent:]
+            sent = os.write(self._sink, data)
+
+    def send_object(self, value: Any) -> None:
+        """Sends a value pickled."""
+        self.send(pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
+
+    def receive(self) -> bytes:
+        """Waits for a message.
+
+        Raises:
+            EOFError: The other end has gone.
+        """
+        data, self._rest = self._rest, b""
+        while len(data) < _LENGTH.size:
+            data += self._some(_CHUNK)
+        end = _LENGTH.unpack_from(data)[0] + _LENGTH.size
+        if len(data) < end:
+            parts = [data]
+            missing = end - len(data)
+            while missing > 0:
+                parts.append(self._some(_CHUNK))
+                missing -= len(parts[-1])
+            data = b"".join(parts)
+        # answers that come in parts follow one another closely
+        self._rest = data[end:]
+        return data[_LENGTH.size : end]
+
+    def _some(self, most: int) -> bytes:
+        data = os.read(self._source, most)
+        if not data:
+            raise EOFError
+        return data
+
+    def close(self) -> None:
+        """Closes both pipes; does nothing the second time."""
+        source, self._source = self._source, -1
+        sink, self._sink = self._sink, -1
+        for fd in (source, sink):
+            if fd >= 0:
+                os.close(fd)
+
+
+def opened(message: bytes) -> Any:
+    """The value of a message that was pickled by the other end, which is our own process."""
+    return pickle.loads(message)  # noqa: S301 - see above
