@@ -132,6 +132,7 @@ class PythonLoop:
         outer: Values from outside, for the system's inputs; set between steps.
         now: Values of all outputs, instance by instance.
         ended: Whether an FMU asked to end.
+        made: Number of macro steps since `begin`.
         steps: Number of steps that were accepted; with a fixed step the number of macro steps.
         repeats: Number of iterations and of steps that were taken back.
     """
@@ -154,7 +155,8 @@ class PythonLoop:
         self.next = [list(values) for values in self.now]
         self.past: list[list[Values]] = []
         self.times = [start_s]
-        self.steps = self.repeats = 0
+        self.steps = self.repeats = self.made = 0
+        self._origin_s, self._span_s = start_s, 0.0
         self._chosen_s = algorithm.adaptive.most_s if algorithm.adaptive else math.inf
         for index in self.plan.taken_back():
             self.nodes[index].memory = rollback.memory_of(self.nodes[index].instance)
@@ -165,23 +167,36 @@ class PythonLoop:
         """Whether an FMU asked to end the simulation."""
         return any(node.instance.ended for node in self.nodes)
 
-    def step(self, begin_s: float, end_s: float, step_s: float) -> None:
-        """Makes one macro step.
+    def begin(self, origin_s: float, step_s: float, made: int = 0) -> None:
+        """Says which steps follow.
 
         Args:
-            begin_s: Simulation time at its start, in seconds.
-            end_s: Simulation time at its end, in seconds.
-            step_s: Its length as it was asked for; the difference of the two may be a rounding error off.
+            origin_s: Simulation time of step 0, in seconds.
+            step_s: Length of a step in seconds.
+            made: How many of them are made already.
+
+        Raises:
+            FmuError: It is no multiple of an instance's own step.
+        """
+        for node in self.nodes:
+            substeps(node.member, step_s)
+        self._origin_s, self._span_s, self.made = origin_s, step_s, made
+
+    def step(self) -> None:
+        """Makes one macro step.
 
         Raises:
             StepFailed: An FMU refused, an iteration found no end, the error is too great.
             FmuError: A value does not fit.
         """
+        begin_s = self._origin_s + self.made * self._span_s
+        end_s = self._origin_s + (self.made + 1) * self._span_s
         if self.algorithm.adaptive is None:
-            self._macro(begin_s, end_s, step_s)
+            self._macro(begin_s, end_s, self._span_s)
             self.steps += 1
-            return
-        self._adapt(begin_s, end_s)
+        else:
+            self._adapt(begin_s, end_s)
+        self.made += 1
 
     def keep(self) -> Any:
         """Values and their past, for `put_back`; the states of the FMUs are not in it."""

@@ -95,8 +95,8 @@ class Simulation:
             [connector.name for connector in system.outputs],
             [(reading.conversion.target, reading.size) for reading in self.coupling.outputs],
         )
-        # steps from an origin, so that rounding does not add up
-        self._origin_s, self._count, self._span_s = span[0], 0, 0.0
+        # steps are counted from an origin, so that rounding does not add up
+        self._origin_s, self._span_s = span[0], 0.0
         self._open(place, span)
         self._loop, self._why = self._choose(span[0], compiled=compiled)
 
@@ -161,8 +161,20 @@ class Simulation:
         Returns:
             The outputs, in the same form.
         """
+        loop = self._loop
+        if isinstance(loop, CompiledLoop) and (inputs is None or isinstance(inputs, bytes)):
+            if step_s != self._span_s:
+                self._begin(step_s)
+            return loop.step(inputs)
         _, _, rows = self.run(step_s, 1, None if inputs is None else [inputs], 1)
         return rows if isinstance(rows, bytes) else rows[0]
+
+    def _begin(self, step_s: float) -> None:
+        if not step_s > 0:
+            raise FmuError(f"a step of {step_s:g} s is no step", action="Give one above 0 s.")
+        now_s = self._now_s
+        self._loop.begin(now_s, step_s)
+        self._origin_s, self._span_s = now_s, step_s
 
     def run(
         self, step_s: float, count: int, inputs: bytes | Sequence[bytes | Values] | None, every: int
@@ -180,26 +192,22 @@ class Simulation:
         """
         if self.ended:
             raise FmuError("the simulation has ended", action="Start it again.")
-        if not step_s > 0:
-            raise FmuError(f"a step of {step_s:g} s is no step", action="Give one above 0 s.")
         if step_s != self._span_s:
-            self._origin_s, self._count, self._span_s = self._now_s, 0, step_s
+            self._begin(step_s)
         if isinstance(self._loop, CompiledLoop):
             given = inputs if isinstance(inputs, bytes) or inputs is None else b"".join(map(self._packed, inputs))
-            done, times, rows = self._loop.run(self._origin_s, self._count, step_s, count, inputs=given, every=every)
-            self._count += done
-            return done, times, rows
-        return self._run_python(step_s, count, inputs, every)
+            return self._loop.run(count, inputs=given, every=every)
+        return self._run_python(count, inputs, every)
 
     @property
     def _now_s(self) -> float:
-        return self._origin_s + self._count * self._span_s
+        return self._origin_s + self._loop.made * self._span_s
 
     def _packed(self, row: bytes | Values) -> bytes:
         return row if isinstance(row, bytes) else self.inputs.pack(row)
 
     def _run_python(
-        self, step_s: float, count: int, inputs: bytes | Sequence[bytes | Values] | None, every: int
+        self, count: int, inputs: bytes | Sequence[bytes | Values] | None, every: int
     ) -> tuple[int, bytes, bytes | list[Values]]:
         loop = self._loop
         assert isinstance(loop, PythonLoop)
@@ -209,12 +217,10 @@ class Simulation:
         for _ in range(count):
             if rows is not None:
                 loop.outer = rows[done]
-            end_s = self._origin_s + (self._count + 1) * step_s
-            loop.step(self._now_s, end_s, step_s)
-            self._count += 1
+            loop.step()
             done += 1
-            if loop.ended or self._count % every == 0:
-                times += _TIME.pack(end_s)
+            if loop.ended or loop.made % every == 0:
+                times += _TIME.pack(self._now_s)
                 recorded.append(self.read())
             if loop.ended:
                 break
@@ -250,7 +256,7 @@ class Simulation:
         for memory in memories:
             memory.save()
         number = next(self._numbers)
-        self._saved[number] = _Saved(memories, kept, (self._origin_s, self._count, self._span_s))
+        self._saved[number] = _Saved(memories, kept, (self._origin_s, self._loop.made, self._span_s))
         return number
 
     def restore(self, number: int) -> Values:
@@ -269,7 +275,9 @@ class Simulation:
         for memory in saved.memories:
             memory.restore()
         self._loop.put_back(saved.loop)
-        self._origin_s, self._count, self._span_s = saved.clock
+        self._origin_s, made, self._span_s = saved.clock
+        if self._span_s > 0:
+            self._loop.begin(self._origin_s, self._span_s, made)
         return self.read()
 
     def forget(self, number: int) -> None:

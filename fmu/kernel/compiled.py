@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from dtdl.errors import MegatwinError
+from dtdl.errors import FmuError, MegatwinError
 from fmu import rollback
 from fmu.algorithm import Feed, Loop, Plan, interpolates, not_converged, plan, substeps, too_coarse
 from fmu.conversion import Conversion, unfit, unmapped
@@ -85,7 +85,6 @@ class CompiledLoop:
         self.instances = instances
         self._plan: Plan = plan(coupling, algorithm)
         self._error: MegatwinError | None = None
-        self._span_s = math.nan
         draft = _Draft(coupling, instances, self._plan, algorithm)
         self._draft, self._loop = draft, draft.loop
         self.row_bytes = draft.loop.row_size
@@ -94,8 +93,11 @@ class CompiledLoop:
         self._loop.times[0], self._loop.points = start_s, 1
         for node in draft.nodes:
             node.time = start_s
-        self._call_fetch = self._library.loop_fetch
-        self._check(self._call_fetch(ctypes.byref(self._loop)))
+        self._at = ctypes.byref(self._loop)
+        self._step = self._library.loop_step
+        self._row = memoryview(draft.row).cast("B")[: self.row_bytes]
+        self._loop.reached = start_s
+        self._check(self._library.loop_fetch(self._at))
 
     @property
     def ended(self) -> bool:
@@ -120,15 +122,49 @@ class CompiledLoop:
         """
         ctypes.memmove(self._draft.outer, row, len(row))
 
-    def run(
-        self, origin_s: float, first: int, step_s: float, count: int, *, inputs: bytes | None = None, every: int = 1
-    ) -> tuple[int, bytes, bytes]:
-        """Makes macro steps ``first`` to ``first + count`` of those that begin at ``origin_s``.
+    @property
+    def made(self) -> int:
+        """Number of macro steps since `begin`."""
+        return int(self._loop.made)
+
+    def begin(self, origin_s: float, step_s: float, made: int = 0) -> None:
+        """Says which steps follow.
 
         Args:
             origin_s: Simulation time of step 0, in seconds.
-            first: Number of the first step.
             step_s: Length of a step in seconds.
+            made: How many of them are made already.
+
+        Raises:
+            FmuError: It is no multiple of an instance's own step.
+        """
+        for node, member in zip(self._draft.nodes, self.coupling.members, strict=True):
+            node.substeps = substeps(member, step_s)
+        loop = self._loop
+        loop.origin, loop.span, loop.made = origin_s, step_s, made
+        self._library.loop_prepare(self._at)
+
+    def step(self, inputs: bytes | None) -> bytes:
+        """Makes one macro step.
+
+        Args:
+            inputs: A row; None leaves all as they are.
+
+        Returns:
+            The outputs, one row.
+
+        Raises:
+            StepFailed, FmuError: As in `run`.
+        """
+        code = self._step(self._at, inputs)
+        if code:
+            self._check(code)
+        return self._row.tobytes()
+
+    def run(self, count: int, *, inputs: bytes | None = None, every: int = 1) -> tuple[int, bytes, bytes]:
+        """Makes macro steps.
+
+        Args:
             count: How many.
             inputs: A row for each step; None leaves all as they are.
             every: Each how many steps a row is recorded.
@@ -140,16 +176,11 @@ class CompiledLoop:
             StepFailed: An FMU refused, an iteration found no end, the error is too great.
             FmuError: A value does not fit.
         """
-        if step_s != self._span_s:
-            for node, member in zip(self._draft.nodes, self.coupling.members, strict=True):
-                node.substeps = substeps(member, step_s)
-            self._span_s = step_s
         room = count // every + 1
         rows = ctypes.create_string_buffer(max(room * self.row_bytes, 1))
         times = (ctypes.c_double * room)()
         done = self._library.loop_run(
-            ctypes.byref(self._loop), ctypes.c_double(origin_s), ctypes.c_int64(first), ctypes.c_double(step_s),
-            ctypes.c_int64(count), inputs, rows, times, ctypes.c_int64(every),
+            self._at, ctypes.c_int64(count), inputs, rows, times, ctypes.c_int64(every)
         )  # fmt: skip
         if done < 0:
             self._check(done)
@@ -159,12 +190,15 @@ class CompiledLoop:
     def read(self) -> bytes:
         """The outputs as they are, one row."""
         row = ctypes.create_string_buffer(max(self.row_bytes, 1))
-        self._check(self._library.loop_record(ctypes.byref(self._loop), row))
+        self._check(self._library.loop_record(self._at, row))
         return row.raw[: self.row_bytes]
 
     def settle(self) -> None:
         """Tells the instances how far they have come."""
+        reached_s = self._loop.reached if self._loop.all_quick else None
         for instance, node in zip(self.instances, self._draft.nodes, strict=True):
+            if reached_s is not None and not node.ended:
+                node.time = reached_s
             instance.time_s, instance.ended = node.time, bool(node.ended)
 
     def keep(self) -> tuple[bytes, ...]:
@@ -182,6 +216,7 @@ class CompiledLoop:
         loop.points, loop.steps, loop.repeats, loop.chosen = struct.unpack("=iqqd", kept[6])
         for instance, node in zip(self.instances, draft.nodes, strict=True):
             node.time, node.ended = instance.time_s, instance.ended
+        loop.reached = loop.times[0]
         loop.any_ended = any(node.ended for node in draft.nodes)
 
     def close(self) -> None:
@@ -214,6 +249,8 @@ class CompiledLoop:
         if code == layout.REFUSED:
             assert error is not None
             raise error
+        if code == layout.ENDED:
+            raise FmuError("the simulation has ended", action="Start it again.")
         loop, at = self._loop, self._loop.fault
         if code == layout.NO_END:
             members = self._plan.steps[at].members
@@ -484,6 +521,9 @@ class _Draft:
         loop.loops, loop.iterations = _LOOPS[algorithm.loops], algorithm.iterations
         loop.relaxation, loop.tolerance = algorithm.relaxation, algorithm.tolerance
         loop.work, loop.kept = ctypes.addressof(self.work), ctypes.addressof(self.kept)
+        self.quick = (layout.Quick * len(self.nodes))()
+        self.sources = (ctypes.c_void_p * max(len(self._wires), 1))()
+        loop.quick, loop.sources = ctypes.addressof(self.quick), ctypes.addressof(self.sources)
         if self.instances:
             loop.page = ctypes.pointer(self.instances[0].note.board.page)
         if algorithm.adaptive is not None:

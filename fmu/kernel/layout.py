@@ -13,7 +13,7 @@ from fmu.note import Page
 
 F32, F64, I8, U8, I16, U16, I32, U32, I64, U64, BOOL8, BOOL32 = range(12)
 COPY, LINEAR, WHOLE, LOGIC, TABLE = range(5)
-REFUSED, UNFIT, UNMAPPED, NO_END, TOO_COARSE = -1, -2, -3, -4, -5
+REFUSED, UNFIT, UNMAPPED, NO_END, TOO_COARSE, ENDED = -1, -2, -3, -4, -5, -6
 DO_STEP, SET, GET, SLOPES, SAVE, RESTORE = range(6)
 WIDTHS: Final = (4, 8, 1, 1, 2, 2, 4, 4, 8, 8, 1, 4)
 HELD: Final = (
@@ -83,6 +83,19 @@ class Node(ctypes.Structure):
     )  # fmt: skip
 
 
+class Quick(ctypes.Structure):
+    """An instance with the least of calls; ``loop_prepare`` fills it in."""
+
+    _fields_ = (
+        *((name, address) for name in ("component", "set", "step", "get", "set_references", "get_references")),
+        *((name, address) for name in ("set_values", "get_values")),
+        *((name, c_uint64) for name in ("set_note", "step_note", "get_note")),
+        ("sources", address),
+        *((name, c_uint32) for name in ("set_count", "get_count", "wire_count")),
+        *((name, c_int32) for name in ("usable", "final", "unused")),
+    )
+
+
 class Real(ctypes.Structure):
     """A real number in an arena."""
 
@@ -120,6 +133,7 @@ class Loop(ctypes.Structure):
         ("loops", c_int32), ("relaxation", c_double), ("tolerance", c_double), ("iterations", c_int64),
         ("adaptive", c_int32), ("back", c_int32), ("error_tolerance", c_double), ("least", c_double),
         ("most", c_double), ("chosen", c_double), ("work", address), ("kept", address), ("page", POINTER(Page)),
-        ("refused", RefusedCall), ("steps", c_int64), ("repeats", c_int64), ("fault", c_int64), ("rows", c_int64),
+        ("refused", RefusedCall), ("quick", address), ("sources", address), ("origin", c_double), ("span", c_double),
+        ("reached", c_double), ("made", c_int64), ("all_quick", c_int64), ("steps", c_int64), ("repeats", c_int64), ("fault", c_int64), ("rows", c_int64),
         ("any_ended", c_int64), ("fault_value", c_double), ("fault_time", c_double),
     )  # fmt: skip

@@ -12,7 +12,7 @@
 
 enum { F32, F64, I8, U8, I16, U16, I32, U32, I64, U64, BOOL8, BOOL32 };
 enum { COPY, LINEAR, WHOLE, LOGIC, TABLE };
-enum { DONE = 0, REFUSED = -1, UNFIT = -2, UNMAPPED = -3, NO_END = -4, TOO_COARSE = -5 };
+enum { DONE = 0, REFUSED = -1, UNFIT = -2, UNMAPPED = -3, NO_END = -4, TOO_COARSE = -5, ENDED = -6 };
 enum { DO_STEP, SET, GET, SLOPES, SAVE, RESTORE };
 enum { JACOBI, GAUSS_SEIDEL };
 enum { NONE, FIXED_POINT, NEWTON };
@@ -20,7 +20,7 @@ enum { NONE, FIXED_POINT, NEWTON };
 #define CRUMB 1e-6
 #define PERTURBATION 1.4901161193847656e-08
 
-typedef struct { uint64_t count; double time; uint32_t instance; uint32_t call; } Page;
+typedef struct { uint64_t count; double time; uint64_t what; /* instance, then call: one write for both */ } Page;
 
 typedef struct {
     void *call;
@@ -63,6 +63,17 @@ typedef struct {
     Memory *memory, *whole;
 } Node;
 
+/* An instance whose inputs are copied as they are, with one call to set and one to get: most of them, in two cache lines. */
+typedef struct {
+    void *component, *set, *step, *get;
+    const uint32_t *set_references, *get_references;
+    void *set_values, *get_values;
+    uint64_t set_note, step_note, get_note;
+    const char *const *sources; /* of the values that are copied; null: the values are set from where they are */
+    uint32_t set_count, get_count, wire_count;
+    int32_t usable, final, unused;
+} Quick;
+
 typedef struct { ptrdiff_t place; double nominal; int32_t type, unused; } Real;
 typedef struct { ptrdiff_t place; int32_t bytes, type; } Other;
 
@@ -102,6 +113,10 @@ typedef struct {
     char *kept; /* six arenas */
     Page *page;
     Refused refused;
+    Quick *quick;
+    const char **sources;
+    double origin, span, reached;
+    int64_t made, all_quick;
     int64_t steps, repeats, fault, rows, any_ended;
     double fault_value, fault_time;
 } Loop;
@@ -113,9 +128,10 @@ typedef int (*Access3)(void *, const uint32_t *, size_t, void *, size_t);
 typedef int (*Slopes2)(void *, const uint32_t *, size_t, const int32_t *, const double *);
 typedef int (*State2)(void *, void *);
 
+static inline uint64_t what_of(uint32_t instance, uint32_t call) { return instance | (uint64_t)call << 32; }
+
 static inline void note(Page *page, uint32_t instance, uint32_t call, double time) {
-    page->instance = instance;
-    page->call = call;
+    page->what = what_of(instance, call);
     page->time = time;
     page->count++;
 }
@@ -386,6 +402,93 @@ static inline int fetch(Loop *s, int32_t index) {
     return access_all(s, index, node->gets_from, node->gets_to, GET, node->time);
 }
 
+/* ---- the same for an instance that is quick: no sub-steps, no polynomial, nothing has ended ---- */
+
+static inline int quick_step(Loop *s, int32_t index, double at, double step) {
+    const Quick *q = &s->quick[index];
+    Page *page = s->page;
+    int status;
+    page->time = at;
+    if (q->set) {
+        for (uint32_t k = 0; k < q->wire_count; k++) memcpy((char *)q->set_values + 8 * k, q->sources[k], 8);
+        page->what = q->set_note;
+        status = ((Access2)q->set)(q->component, q->set_references, q->set_count, q->set_values);
+        if (status > WARNING) {
+            s->nodes[index].time = at;
+            if (s->refused(index, SET << 16, status)) return REFUSED;
+        }
+    }
+    page->what = q->step_note;
+    page->count++;
+    status = ((Step2)q->step)(q->component, at, step, q->final);
+    if (status > WARNING) {
+        s->nodes[index].time = at;
+        if (s->refused(index, DO_STEP << 16, status)) return REFUSED;
+    }
+    return DONE;
+}
+
+static inline int quick_fetch(Loop *s, int32_t index, double end) {
+    const Quick *q = &s->quick[index];
+    if (!q->get) return DONE;
+    s->page->time = end;
+    s->page->what = q->get_note;
+    int status = ((Access2)q->get)(q->component, q->get_references, q->get_count, q->get_values);
+    if (status > WARNING) {
+        s->nodes[index].time = end;
+        if (s->refused(index, GET << 16, status)) return REFUSED;
+    }
+    return DONE;
+}
+
+/* Finds the instances that are quick. `sources` has room for every wire. */
+void loop_prepare(Loop *s) {
+    s->all_quick = 1;
+    for (int64_t k = 0; k < s->group_count; k++) s->all_quick &= !s->groups[k].iterated;
+    for (int32_t index = 0; index < s->node_count; index++) {
+        const Node *node = &s->nodes[index];
+        Quick *q = &s->quick[index];
+        memset(q, 0, sizeof *q);
+        int32_t sets = node->sets_to - node->sets_from, gets = node->gets_to - node->gets_from;
+        int32_t wires = node->wires_to - node->wires_from;
+        q->usable = node->major < 3 && sets <= 1 && gets <= 1 && !s->extrapolation;
+        for (int32_t k = node->wires_from; k < node->wires_to; k++)
+            q->usable &= s->wires[k].how == COPY && s->wires[k].count == 1 && width(s->wires[k].to) == 8;
+        s->all_quick &= q->usable && node->substeps == 1;
+        if (!q->usable) continue;
+        q->component = node->component;
+        q->step = node->step;
+        q->final = node->final;
+        q->step_note = what_of((uint32_t)index, node->step_name);
+        if (sets) {
+            const Access *a = &s->accesses[node->sets_from];
+            q->set = a->call;
+            q->set_references = a->references;
+            q->set_count = (uint32_t)a->count;
+            q->set_values = a->values;
+            q->set_note = what_of((uint32_t)index, a->name);
+            q->sources = &s->sources[node->wires_from];
+            q->wire_count = (uint32_t)wires;
+            for (int32_t k = 0; k < wires; k++) {
+                const Wire *w = &s->wires[node->wires_from + k];
+                s->sources[node->wires_from + (w->target - (char *)a->values) / 8] = w->source;
+            }
+            if (wires == 1) {
+                q->set_values = (void *)s->wires[node->wires_from].source;
+                q->wire_count = 0;
+            }
+        }
+        if (gets) {
+            const Access *a = &s->accesses[node->gets_from];
+            q->get = a->call;
+            q->get_references = a->references;
+            q->get_count = (uint32_t)a->count;
+            q->get_values = a->values;
+            q->get_note = what_of((uint32_t)index, a->name);
+        }
+    }
+}
+
 static int remember(Loop *s, int32_t index, Memory *m, int what) {
     Node *node = &s->nodes[index];
     note(s->page, (uint32_t)index, what == SAVE ? m->get_name : m->set_name, node->time);
@@ -560,8 +663,29 @@ static void commit(Loop *s, double end) {
     if (s->points <= s->extrapolation) s->points++;
 }
 
-static int macro(Loop *s, double begin, double end, double step) {
+/* When all are quick, nothing else is looked at, and the time that each has reached is the system's. */
+static int quick_macro(Loop *s, double begin, double end, double step) {
+    bool seidel = s->master == GAUSS_SEIDEL;
     int code;
+    for (int64_t k = 0; k < s->node_count; k++) {
+        if ((code = quick_step(s, s->order[k], begin, step))) return code;
+        if (seidel && (code = quick_fetch(s, s->order[k], end))) return code;
+    }
+    for (int64_t k = 0; !seidel && k < s->node_count; k++)
+        if ((code = quick_fetch(s, s->order[k], end))) return code;
+    commit(s, end);
+    return DONE;
+}
+
+static int macro(Loop *s, double begin, double end, double step) {
+    bool seidel = s->master == GAUSS_SEIDEL;
+    int code;
+    s->reached = begin;
+    if (s->all_quick) {
+        if ((code = quick_macro(s, begin, end, step))) return code;
+        s->reached = end;
+        return DONE;
+    }
     for (int64_t k = 0; k < s->group_count; k++) {
         const Group *g = &s->groups[k];
         if (g->iterated) {
@@ -569,11 +693,20 @@ static int macro(Loop *s, double begin, double end, double step) {
             continue;
         }
         int32_t index = s->order[g->from];
+        if (s->quick[index].usable && s->nodes[index].substeps == 1 && !s->nodes[index].ended) {
+            if ((code = quick_step(s, index, begin, step))) return code;
+            if (!s->nodes[index].ended) s->nodes[index].time = end;
+            if (seidel && (code = quick_fetch(s, index, end))) return code;
+            continue;
+        }
         if ((code = advance(s, index, begin, end, step))) return code;
-        if (s->master == GAUSS_SEIDEL && (code = fetch(s, index))) return code;
+        if (seidel && (code = fetch(s, index))) return code;
     }
-    for (int64_t k = 0; s->master == JACOBI && k < s->group_count; k++)
-        if (!s->groups[k].iterated && (code = fetch(s, s->order[s->groups[k].from]))) return code;
+    for (int64_t k = 0; !seidel && k < s->group_count; k++) {
+        int32_t index = s->order[s->groups[k].from];
+        if (s->groups[k].iterated) continue;
+        if ((code = s->quick[index].usable ? quick_fetch(s, index, end) : fetch(s, index))) return code;
+    }
     commit(s, end);
     return DONE;
 }
@@ -694,21 +827,35 @@ int loop_fetch(Loop *s) {
 
 int loop_record(Loop *s, char *row) { return record(s, row); }
 
-/* Makes `count` steps: from origin + first * step on. `inputs` has a row for each, or is null.
- * Of every `every`-th step a row and its time are written. Gives the number of steps made, or what went wrong. */
-int64_t loop_run(Loop *s, double origin, int64_t first, double step, int64_t count, const char *inputs, char *rows,
-                 double *times, int64_t every) {
+static int one(Loop *s) {
+    double begin = s->origin + (double)s->made * s->span, end = s->origin + (double)(s->made + 1) * s->span;
+    int code = s->adaptive ? adapt(s, begin, end) : macro(s, begin, end, s->span);
+    if (code) return code;
+    if (!s->adaptive) s->steps++;
+    s->made++;
+    return DONE;
+}
+
+/* Makes one step, with these inputs or, if null, as they are; the outputs are in `row` then. */
+int loop_step(Loop *s, const char *inputs) {
+    if (any_ended(s)) return ENDED;
+    if (inputs) memcpy(s->outer, inputs, s->outer_size);
+    int code = one(s);
+    return code ? code : record(s, s->row);
+}
+
+/* Makes `count` steps. `inputs` has a row for each, or is null. Of every `every`-th step a row and its time are written.
+ * Gives the number of steps made, or what went wrong. */
+int64_t loop_run(Loop *s, int64_t count, const char *inputs, char *rows, double *times, int64_t every) {
     s->rows = 0;
     for (int64_t k = 0; k < count; k++) {
-        double begin = origin + (double)(first + k) * step, end = origin + (double)(first + k + 1) * step;
         if (inputs) memcpy(s->outer, inputs + (size_t)k * s->outer_size, s->outer_size);
-        int code = s->adaptive ? adapt(s, begin, end) : macro(s, begin, end, step);
+        int code = one(s);
         if (code) return code;
-        if (!s->adaptive) s->steps++;
         bool ended = any_ended(s);
-        if (ended || (first + k + 1) % every == 0) {
+        if (ended || s->made % every == 0) {
             if ((code = record(s, rows + (size_t)s->rows * s->row_size))) return code;
-            times[s->rows++] = end;
+            times[s->rows++] = s->origin + (double)s->made * s->span;
         }
         if (ended) return k + 1;
     }
