@@ -16,12 +16,13 @@ _WHOLE: Final = 1e-6
 
 
 class Slot(NamedTuple):
-    """An exchanged real number of a loop: which element of which output, and its nominal value."""
+    """An exchanged real number of a loop: which element of which output, its nominal value, whether it has 32 bits."""
 
     part: int
     slot: int
     element: int
     nominal: float
+    single: bool
 
 
 @dataclass(slots=True)
@@ -149,7 +150,8 @@ def _loop(group: tuple[int, ...], members: Sequence[Member]) -> Loop:
             if variable.type in FLOATS:
                 nominal = abs(variable.nominal or 1.0)
                 count = max(members[wire.part].sizes[wire.slot], 1)
-                loop.reals += [Slot(wire.part, wire.slot, element, nominal) for element in range(count)]
+                single = variable.type == "Float32"
+                loop.reals += [Slot(wire.part, wire.slot, element, nominal, single) for element in range(count)]
             else:
                 loop.others.append((wire.part, wire.slot))
     loop.reals.sort()

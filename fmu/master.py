@@ -381,7 +381,7 @@ class PythonLoop:
 
     def _reals(self, loop: Loop) -> list[float]:
         found = []
-        for part, slot, element, _ in loop.reals:
+        for part, slot, element, *_ in loop.reals:
             value = self.next[part][slot]
             found.append(value[element] if isinstance(value, list) else value)
         return found
@@ -390,7 +390,8 @@ class PythonLoop:
         return [self.next[part][slot] for part, slot in loop.others]
 
     def _put(self, loop: Loop, values: Sequence[float]) -> None:
-        for (part, slot, element, _), value in zip(loop.reals, values, strict=True):
+        for (part, slot, element, _, single), given in zip(loop.reals, values, strict=True):
+            value = ctypes.c_float(given).value if single else given
             held = self.next[part][slot]
             if isinstance(held, list):
                 self.next[part][slot] = [value if k == element else old for k, old in enumerate(held)]

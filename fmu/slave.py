@@ -45,10 +45,6 @@ class Slave:
     """
 
     def __init__(self, kind: type, *, description: Description, interface: Interface, binary: Path, name: str) -> None:
-        path = binary.resolve()
-        folder = path.parents[2]
-        # FMPy names it to the FMU whether it is there or not
-        (folder / "resources").mkdir(exist_ok=True)
         self._name = name
 
         def unloadable(error: Exception) -> FmuError:
@@ -57,22 +53,26 @@ class Slave:
                 action="Install the libraries that it names, or export the FMU again.",
             )
 
-        if path not in _loaded:
+        if binary not in _loaded:
+            path = binary.resolve()
+            folder = path.parents[2]
+            # FMPy names it to the FMU whether it is there or not
+            (folder / "resources").mkdir(exist_ok=True)
             # FMPy tells FMI versions apart by the name of its class
             known: Any = type(kind.__name__, (_Present, kind), {})
             # FMPy stays in the library's folder when loading fails
             with border(unloadable), chdir(path.parent):
-                _loaded[path] = known(
+                _loaded[binary] = known(
                     guid=description.token,
                     modelIdentifier=interface.model_identifier,
                     unzipDirectory=str(folder),
                     instanceName=name,
                     libraryPath=str(path),
                 )
-        _users[path] += 1
-        self._path: Path | None = path
+        _users[binary] += 1
+        self._path: Path | None = binary
         # typing all functions takes a millisecond; a copy shares them
-        self._fmpy: Any = copy(_loaded[path])
+        self._fmpy: Any = copy(_loaded[binary])
         self._fmpy.instanceName = name
 
     def instantiate(self, refused: Callable[[], MegatwinError], **options: Any) -> ctypes.c_void_p:

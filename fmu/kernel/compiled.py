@@ -457,7 +457,7 @@ class _Draft:
         self.judged = (layout.Real * len(judged))(*judged)
 
     def _exchanged(self, step: Loop, reals: list[layout.Real], others: list[layout.Other]) -> None:
-        for part, slot, element, nominal in step.reals:
+        for part, slot, element, nominal, _ in step.reals:
             place, _, code = self._elements(part, slot, nominal)[element]
             reals.append(layout.Real(place=place, nominal=nominal, type=code))
         for part, slot in step.others:

@@ -133,7 +133,9 @@ class Loop(ctypes.Structure):
         ("loops", c_int32), ("relaxation", c_double), ("tolerance", c_double), ("iterations", c_int64),
         ("adaptive", c_int32), ("back", c_int32), ("error_tolerance", c_double), ("least", c_double),
         ("most", c_double), ("chosen", c_double), ("work", address), ("kept", address), ("page", POINTER(Page)),
-        ("refused", RefusedCall), ("quick", address), ("sources", address), ("origin", c_double), ("span", c_double),
-        ("reached", c_double), ("made", c_int64), ("all_quick", c_int64), ("steps", c_int64), ("repeats", c_int64), ("fault", c_int64), ("rows", c_int64),
+        ("refused", RefusedCall), ("quick", address), ("sources", address),
+        ("origin", c_double), ("span", c_double),
+        ("reached", c_double), ("made", c_int64), ("all_quick", c_int64),
+        ("steps", c_int64), ("repeats", c_int64), ("fault", c_int64), ("rows", c_int64),
         ("any_ended", c_int64), ("fault_value", c_double), ("fault_time", c_double),
     )  # fmt: skip

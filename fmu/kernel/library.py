@@ -69,7 +69,13 @@ def find() -> Path:
         except RuntimeError as error:
             raise BuildFailed("there is no folder to build the compiled loop in", action="Set HOME.") from error
     target = folders[0] / name
-    return target if target.is_file() else build(target)
+    if target.is_file():
+        return target
+    build(target)
+    for old in target.parent.glob(f"loop-*{ending()}"):
+        if old != target:
+            old.unlink(missing_ok=True)
+    return target
 
 
 @functools.cache
