@@ -49,14 +49,18 @@ def build(target: Path) -> Path:
     return target
 
 
+def wheel_name() -> str:
+    """Name of the library in a wheel."""
+    return f"loop{ending()}"
+
+
 def find() -> Path:
     """Path of the library, built if it is not there yet.
 
     Raises:
         BuildFailed: It is not built, and cannot be here.
     """
-    name = f"loop{ending()}"
-    shipped = data_dir("fmu") / "kernel" / name
+    shipped = data_dir("fmu") / "kernel" / wheel_name()
     if shipped.is_file() and shipped.parent != SOURCE.parent:
         return shipped
     # named by the content, so that an old one is never taken for a new one

@@ -419,7 +419,6 @@ static inline int quick_step(Loop *s, int32_t index, double at, double step) {
         }
     }
     page->what = q->step_note;
-    page->count++;
     status = ((Step2)q->step)(q->component, at, step, q->final);
     if (status > WARNING) {
         s->nodes[index].time = at;
@@ -663,16 +662,15 @@ static void commit(Loop *s, double end) {
     if (s->points <= s->extrapolation) s->points++;
 }
 
-/* When all are quick, nothing else is looked at, and the time that each has reached is the system's. */
+/* When all are quick, nothing else is looked at, and the time that each has reached is the system's. An instance's
+ * outputs are read at once in Jacobi too: they go to `next`, while the others' inputs come from `now`. */
 static int quick_macro(Loop *s, double begin, double end, double step) {
-    bool seidel = s->master == GAUSS_SEIDEL;
-    int code;
+    s->page->count++;
     for (int64_t k = 0; k < s->node_count; k++) {
-        if ((code = quick_step(s, s->order[k], begin, step))) return code;
-        if (seidel && (code = quick_fetch(s, s->order[k], end))) return code;
+        int32_t index = s->order[k];
+        int code;
+        if ((code = quick_step(s, index, begin, step)) || (code = quick_fetch(s, index, end))) return code;
     }
-    for (int64_t k = 0; !seidel && k < s->node_count; k++)
-        if ((code = quick_fetch(s, s->order[k], end))) return code;
     commit(s, end);
     return DONE;
 }

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def test_random_systems_give_the_same_bytes_in_both_loops(fmus: Path, reference_
 
 
 def circle(fmus: Path, *, own_step_s: float | None = None) -> System:
-    """x' = y, y' = -x: two integrators in a ring; x is the cosine."""
+    """Two integrators in a ring, x' = y and y' = -x; x is the cosine."""
     return System(
         name="circle",
         parts=(
@@ -74,7 +75,7 @@ def error_at_one(system: System, algorithm: Algorithm, step_s: float) -> float:
 def test_the_error_falls_with_the_order_of_the_algorithm(fmus: Path, algorithm: Algorithm, order: int) -> None:
     system = circle(fmus)
     errors = [error_at_one(system, algorithm, step_s) for step_s in (0.02, 0.01, 0.005)]
-    falls = [math.log2(coarse / fine) for coarse, fine in zip(errors, errors[1:], strict=False)]
+    falls = [math.log2(coarse / fine) for coarse, fine in pairwise(errors)]
     assert all(abs(fall - order) < 0.35 for fall in falls), (errors, falls)
 
 
