@@ -8,7 +8,7 @@
 4. An offline run through the worker, with its rows handed over, beside the same run in this process.
 5. One step through the worker and back, back to back, and at 100 Hz beside a bare echo over two pipes.
 6. Memory that 9,000 further runs leave behind in one process.
-7. `--gemseo`: two halves of a mass-spring system of OpenModelica coupled, beside the whole: error by step and algorithm.
+7. `--gemseo`: the halves of a mass-spring system of OpenModelica coupled: error by step and algorithm.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 _LENGTH: Final = struct.Struct("<Q")
 _CHUNK: Final = 1 << 20
+_SHORT: Final = 4096
 PICKLED: Final = 0x80
 
 
@@ -26,6 +27,19 @@ class Channel:
         self._rest = b""
         self._poll = select.poll()
         self._poll.register(source, select.POLLIN)
+
+    @property
+    def pending(self) -> bool:
+        """Whether something was read already."""
+        return bool(self._rest)
+
+    def ends(self) -> tuple[int, int]:
+        """File descriptors to read from and to write to."""
+        return self._source, self._sink
+
+    def feed(self, data: bytes) -> None:
+        """Takes bytes that somebody else has read."""
+        self._rest += data
 
     def ready(self, timeout_s: float) -> bool:
         """Waits until something can be read, or the other end has gone.
@@ -59,7 +73,8 @@ class Channel:
         """
         data, self._rest = self._rest, b""
         while len(data) < _LENGTH.size:
-            data += self._some(_CHUNK)
+            # most messages are short, and room for a long one is not had for nothing
+            data += self._some(_SHORT)
         end = _LENGTH.unpack_from(data)[0] + _LENGTH.size
         if len(data) < end:
             parts = [data]

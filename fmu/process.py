@@ -84,6 +84,7 @@ class Process:
     def __init__(self, folder: Path, titles: Sequence[str], limits: WorkerLimits) -> None:
         self._titles = titles
         self._limits = limits
+        self._first_s = min(max(limits.call_s, 1e-3), _POLL_S)
         self._lock = threading.Lock()
         to_child, from_parent = os.pipe(), os.pipe()  # requests, then answers
         life_read, life_write = os.pipe()
@@ -142,6 +143,9 @@ class Process:
             raise _gone()
         try:
             channel.send(message)
+            if channel.ready(self._first_s):
+                answer = channel.receive()
+                return answer if answer[0] != PICKLED else self._value(answer)
             return self._answer(channel, 0.0)
         except (EOFError, ConnectionError) as error:
             raise self._crashed() from error
@@ -157,11 +161,12 @@ class Process:
             raise self._crashed() from error
 
     def _answer(self, channel: Channel, patience_s: float) -> Any:
-        if not channel.ready(min(max(self._limits.call_s, 1e-3), _POLL_S)):
+        if not channel.ready(self._first_s):
             self._wait(channel, patience_s)
         message = channel.receive()
-        if message[0] != PICKLED:
-            return message
+        return self._value(message) if message[0] == PICKLED else message
+
+    def _value(self, message: bytes) -> Any:
         answer = opened(message)
         if answer[0] == "ok":
             return answer[1]

@@ -44,6 +44,12 @@ class _Session:
         assert isinstance(row, bytes)
         return (b"\1" if simulation.ended else b"\0") + row
 
+    def serve(self, channel: Channel) -> bytes:
+        """Answers requests for single steps as long as nothing else comes; gives the first bytes of that."""
+        if self._simulation is None or channel.pending:
+            return b""
+        return self._simulation.serve(*channel.ends())
+
     def answer(self, request: tuple[Any, ...]) -> Any:
         """Anything else."""
         name, *arguments = request
@@ -146,7 +152,11 @@ def serve(requests: int, answers: int, life: int, note: int) -> None:
     session = _Session(Board(note))
     while True:
         try:
+            channel.feed(session.serve(channel))
             message = channel.receive()
+        except MegatwinError as error:
+            _send_error(channel, error)
+            continue
         except EOFError:
             leaving.join(_GRACE_S)
             break

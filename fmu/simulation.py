@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import struct
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -168,6 +169,21 @@ class Simulation:
             return loop.step(inputs)
         _, _, rows = self.run(step_s, 1, None if inputs is None else [inputs], 1)
         return rows if isinstance(rows, bytes) else rows[0]
+
+    def serve(self, source: int, sink: int) -> bytes:
+        """Answers requests for single steps of the same length in the compiled loop, until something else comes.
+
+        Args:
+            source: File descriptor that requests come from.
+            sink: File descriptor that answers go to.
+
+        Returns:
+            The first bytes of what came, if any were read.
+        """
+        loop = self._loop
+        if not isinstance(loop, CompiledLoop) or not self._span_s or sys.platform == "win32":
+            return b""
+        return loop.serve(source, sink)
 
     def _begin(self, step_s: float) -> None:
         if not step_s > 0:

@@ -91,7 +91,7 @@ class Worker:
         self._process: Process | None = None
         self._folder: Path | None = None
         self._inputs = self._outputs = Rows((), ())
-        self._held: list[Any] = []
+        self._held: Sequence[Any] = []
 
     @property
     def pid(self) -> int | None:
@@ -177,12 +177,11 @@ class Worker:
         Returns:
             Values of the outputs, in order.
         """
-        row = self._row(inputs) if inputs else None
+        row = self._row(inputs) if inputs else b""
         if not self._outputs.is_packed or isinstance(row, list):
-            values: Any = self._ask(("step", step_s, row))
+            values: Any = self._ask(("step", step_s, row or None))
             return self._outputs.unpack(values) if self._outputs.is_packed else values
-        process = self._running()
-        answer = process.exchange(_STEP.pack(_FAST, step_s) + (row or b""))
+        answer = self._running().exchange(_STEP.pack(_FAST, step_s) + row)
         self.ended = answer[0] == _ENDED
         return self._outputs.unpack(answer[1:])
 
@@ -276,14 +275,16 @@ class Worker:
             raise FmuError(
                 f"{len(inputs)} values were given for {len(self._held)} inputs", action="Give one for each input."
             )
-        row = [held if value is None else value for held, value in zip(self._held, inputs, strict=True)]
+        row = inputs
+        if None in inputs:
+            row = [held if value is None else value for held, value in zip(self._held, inputs, strict=True)]
         if self._inputs.is_packed:
             packed = self._inputs.pack(row)
             self._held = row
             return packed
         self._inputs.check(row)
         self._held = row
-        return row
+        return list(row)
 
     def _running(self) -> Process:
         if self._process is None:

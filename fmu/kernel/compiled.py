@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import struct
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from fmu.system import Algorithm
 _RUNS: Final = (CoSimulation1, CoSimulation2, CoSimulation3)
 _SLOT: Final = 8
 _ARENAS: Final = 6
+_ROOM: Final = 1 << 16
 _MASTERS: Final = {"jacobi": 0, "gauss-seidel": 1}
 _LOOPS: Final = {"none": 0, "fixed-point": 1, "newton": 2}
 
@@ -85,10 +87,13 @@ class CompiledLoop:
         self.instances = instances
         self._plan: Plan = plan(coupling, algorithm)
         self._error: MegatwinError | None = None
+        self._serving: Any = None
         draft = _Draft(coupling, instances, self._plan, algorithm)
         self._draft, self._loop = draft, draft.loop
         self.row_bytes = draft.loop.row_size
-        self._refused = layout.RefusedCall(self._refuse)
+        # the garbage collector does not look into callbacks, so this one must not hold what holds it
+        me = weakref.ref(self)
+        self._refused = layout.RefusedCall(lambda *what: _told(me(), *what))
         self._loop.refused = self._refused
         self._loop.times[0], self._loop.points = start_s, 1
         for node in draft.nodes:
@@ -161,6 +166,30 @@ class CompiledLoop:
             self._check(code)
         return self._row.tobytes()
 
+    def serve(self, source: int, sink: int) -> bytes:
+        """Answers requests for single steps (see `fmu.channel`) until something else comes.
+
+        Args:
+            source: File descriptor that requests come from.
+            sink: File descriptor that answers go to.
+
+        Returns:
+            The first bytes of what came; nothing when the other end has gone.
+
+        Raises:
+            StepFailed, FmuError: As in `run`.
+        """
+        if self._serving is None:
+            room = max(_ROOM, 2 * (self.row_bytes + len(self._draft.outer)))
+            self._serving = ctypes.create_string_buffer(room)
+            self._library.loop_serve.restype = ctypes.c_int64
+        buffer = self._serving
+        found = self._library.loop_serve(self._at, source, sink, buffer, ctypes.c_int64(len(buffer)))
+        if found < 0:
+            self._check(found)
+        data: bytes = buffer.raw[:found]
+        return data
+
     def run(self, count: int, *, inputs: bytes | None = None, every: int = 1) -> tuple[int, bytes, bytes]:
         """Makes macro steps.
 
@@ -224,7 +253,17 @@ class CompiledLoop:
         self.settle()
         self._draft.close()
 
-    def _refuse(self, index: int, what: int, status: int) -> int:
+    def refused(self, index: int, what: int, status: int) -> int:
+        """What the compiled loop calls when an FMU answers more than Warning.
+
+        Args:
+            index: The instance.
+            what: Which call, and which of its kind.
+            status: The answer.
+
+        Returns:
+            0 to go on: the FMU only wants to end.
+        """
         node, instance = self._draft.nodes[index], self.instances[index]
         instance.time_s, instance.ended = node.time, bool(node.ended)
         kind, which = what >> 16, what & 0xFFFF
@@ -262,6 +301,11 @@ class CompiledLoop:
         if code == layout.UNMAPPED:
             raise unmapped(name, bool(value) if conversion.source == "Boolean" else _number(value, conversion.source))
         raise unfit(name, _number(value, conversion.target), conversion.target)
+
+
+def _told(loop: CompiledLoop | None, index: int, what: int, status: int) -> int:
+    assert loop is not None
+    return loop.refused(index, what, status)
 
 
 def _number(value: float, type_: Type) -> float | int:

@@ -9,6 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#if !defined(_WIN32)
+#include <errno.h>
+#include <unistd.h>
+#endif
 
 enum { F32, F64, I8, U8, I16, U16, I32, U32, I64, U64, BOOL8, BOOL32 };
 enum { COPY, LINEAR, WHOLE, LOGIC, TABLE };
@@ -841,6 +845,43 @@ int loop_step(Loop *s, const char *inputs) {
     int code = one(s);
     return code ? code : record(s, s->row);
 }
+
+#if !defined(_WIN32)
+/* Answers requests for one step of the length that `begin` said, as fmu/channel.py sends them, until something else
+ * comes. Gives the number of bytes of that, which are in `buffer`, 0 when the other end has gone, or what went wrong.
+ * A live step costs two system calls here, and no Python, which would be cold after each pause. */
+int64_t loop_serve(Loop *s, int source, int sink, char *buffer, int64_t capacity) {
+    const uint64_t head = 9, answer = 1 + s->row_size;
+    int64_t have = 0;
+    for (;;) {
+        ssize_t got = read(source, buffer + have, (size_t)(capacity - have));
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return 0;
+        have += got;
+        uint64_t length = 0;
+        double span = 0.0;
+        if (have < 8) continue;
+        memcpy(&length, buffer, 8);
+        bool fits = length == head || length == head + s->outer_size;
+        if (!fits || (have > 8 && buffer[8] != 's')) return have;
+        if (have < 8 + (int64_t)length) continue;
+        memcpy(&span, buffer + 9, 8);
+        if (have > 8 + (int64_t)length || span != s->span || any_ended(s)) return have;
+        int code = loop_step(s, length > head ? buffer + 8 + head : NULL);
+        if (code) return code;
+        memcpy(buffer, &answer, 8);
+        buffer[8] = any_ended(s);
+        memcpy(buffer + 9, s->row, s->row_size);
+        for (size_t sent = 0; sent < 8 + answer;) {
+            ssize_t put = write(sink, buffer + sent, (size_t)(8 + answer - sent));
+            if (put < 0 && errno == EINTR) continue;
+            if (put < 0) return 0;
+            sent += (size_t)put;
+        }
+        have = 0;
+    }
+}
+#endif
 
 /* Makes `count` steps. `inputs` has a row for each, or is null. Of every `every`-th step a row and its time are written.
  * Gives the number of steps made, or what went wrong. */

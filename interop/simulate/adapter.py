@@ -26,6 +26,7 @@ from fmu.binaries import check_platform
 from fmu.description import Description as FmuDescription
 from fmu.description import Variable
 from fmu.instance import fits
+from fmu.realtime import Pacer
 from fmu.shipped import provide
 from fmu.system import Connector, Part, Port, System
 from fmu.worker import Worker, WorkerLimits
@@ -41,7 +42,6 @@ _QUEUE: Final = 10_000
 _BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _STEADY_S: Final = 60.0
 _CLOSE_S: Final = 1.0
-_BEHIND_STEPS: Final = 10
 _SILENCE: Final = 0.85
 """Share of stale-after that a step is awaited for; the rest is for reporting."""
 _SILENT_STEPS: Final = 3
@@ -57,6 +57,7 @@ class Pace:
         epoch: UTC instant of simulation time 0.
         steps: Steps made since then.
         late: Steps whose outputs were there later than their time.
+        overruns: Steps that took longer than they may.
         worst_s: The greatest lateness in seconds.
         restarts: How often the simulation began anew.
     """
@@ -64,6 +65,7 @@ class Pace:
     epoch: datetime
     steps: int = 0
     late: int = 0
+    overruns: int = 0
     worst_s: float = 0.0
     restarts: int = 0
 
@@ -231,28 +233,24 @@ class FmuAdapter(Adapter):
 
     async def _pace(self, worker: Worker) -> None:
         """Steps at absolute times until the FMU asks to end."""
-        step_s, factor = self._settings.step, self._settings.factor
+        step_s = self._settings.step
         clock = asyncio.get_running_loop().time
-        origin = clock()
-        patience_s = max(1.0, _BEHIND_STEPS * step_s / factor)
-        heard = origin
+        pacer = Pacer(step_s, self._settings.factor, clock)
+        heard = clock()
         while not worker.ended:
             inputs = [self._inputs.get(name) for name in self._input_names]
+            pacer.begin()
             values = await self._stepped(partial(worker.step, step_s, inputs), heard)
             heard = clock()
-            self.pace.steps += 1
-            t = self.pace.steps * step_s
-            ahead_s = origin + t / factor - clock()
-            if ahead_s > 0:
-                await asyncio.sleep(ahead_s)
-            else:
-                self.pace.late += 1
-                self.pace.worst_s = max(self.pace.worst_s, -ahead_s)
-                # let readers run, however far behind
-                await asyncio.sleep(0)
-            if -ahead_s > patience_s:
-                origin += self._skip(-ahead_s)
-            self._give(values, self.pace.epoch + timedelta(seconds=t))
+            ahead_s = pacer.done()
+            self.pace.steps, self.pace.late, self.pace.worst_s = pacer.made, pacer.late, pacer.worst_s
+            self.pace.overruns = pacer.overruns
+            # readers run, however far behind it is
+            await asyncio.sleep(max(ahead_s, 0.0))
+            if -ahead_s > pacer.patience_s:
+                self._skip(-ahead_s)
+                pacer.skip(-ahead_s)
+            self._give(values, self.pace.epoch + timedelta(seconds=pacer.time_s))
 
     async def _stepped(self, step: Callable[[], list[Any]], heard: float) -> list[Any]:
         """Waits for a step, and says that the simulation is down for as long as the step is late.
@@ -280,13 +278,12 @@ class FmuAdapter(Adapter):
             self._put(LinkEvent(self.source.name, "up", utc_now()))
         return values
 
-    def _skip(self, behind_s: float) -> float:
+    def _skip(self, behind_s: float) -> None:
         """Moves the epoch when the simulation cannot catch up, after a sleep of the machine for example."""
         since = utc_now() - timedelta(seconds=behind_s)
         self.pace.epoch += timedelta(seconds=behind_s)
         cause = f"the simulation was {behind_s:.1f} s late and goes on from now"
         self._put(LinkEvent(self.source.name, "gap", since, utc_now(), cause=cause))
-        return behind_s
 
     def _give(self, values: Sequence[Any], source_time: datetime) -> None:
         now = utc_now()
