@@ -65,6 +65,34 @@ class Channel:
         """Sends a value pickled."""
         self.send(pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
 
+    def exchange(self, message: bytes, timeout_ms: float) -> bytes:
+        """Sends a short message and waits for a short answer; all in one, since it is what a live step waits for.
+
+        Args:
+            message: At most a few kilobytes.
+            timeout_ms: How long to wait, in milliseconds.
+
+        Returns:
+            The answer; nothing when it is not there yet, or not whole.
+
+        Raises:
+            BrokenPipeError, EOFError: The other end has gone.
+        """
+        size = _LENGTH.size
+        if len(message) > _SHORT or self._rest:
+            self.send(message)
+        else:
+            os.write(self._sink, _LENGTH.pack(len(message)) + message)
+        if not self._poll.poll(timeout_ms):
+            return b""
+        data = os.read(self._source, _SHORT)
+        if len(data) > size and len(data) - size == _LENGTH.unpack_from(data)[0]:
+            return data[size:]
+        if not data:
+            raise EOFError
+        self._rest += data
+        return b""
+
     def receive(self) -> bytes:
         """Waits for a message.
 

@@ -142,11 +142,10 @@ class Process:
         if channel is None:
             raise _gone()
         try:
-            channel.send(message)
-            if channel.ready(self._first_s):
-                answer = channel.receive()
-                return answer if answer[0] != PICKLED else self._value(answer)
-            return self._answer(channel, 0.0)
+            answer = channel.exchange(message, 1000.0 * self._first_s)
+            if answer and answer[0] != PICKLED:
+                return answer
+            return self._value(answer) if answer else self._answer(channel, 0.0)
         except (EOFError, ConnectionError) as error:
             raise self._crashed() from error
 

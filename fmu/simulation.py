@@ -104,6 +104,12 @@ class Simulation:
     def _open(self, place: Place, span: tuple[float, float | None]) -> None:
         back = self._algorithm.adaptive is not None or self._algorithm.loops != "none"
         for index, member in enumerate(self.coupling.members):
+            interface = member.interface
+            if member.part.kind is not None and (interface is None or interface.kind != "co-simulation"):
+                raise FmuError(
+                    f"{member.title}: {member.part.kind} is not run",
+                    action="Use the FMU's co-simulation, if it has one.",
+                )
             note, host = Note(place.board, index), place.hosts.get(member.part.name)
             folder = Path(place.folders[member.part.fmu])
             instance: Instance
@@ -112,7 +118,7 @@ class Simulation:
             else:
                 instance = open_instance(folder, member.description, member.part.name, note)
             self._instances.append(instance)
-            instance.final = not (back and member.interface is not None and member.interface.get_set_state)
+            instance.final = not (back and interface is not None and interface.get_set_state)
         self._outer = initialize(self.coupling, self._instances, self._algorithm, span=span)
 
     def _choose(self, start_s: float, *, compiled: bool) -> tuple[CompiledLoop | PythonLoop, str]:

@@ -189,6 +189,12 @@ def test_connected_inputs_are_right_from_the_start(fmus: Path) -> None:
         worker.close()
 
 
+def test_an_interface_that_is_asked_for_and_not_run_is_refused(fmus: Path) -> None:
+    part = Part(name="a", fmu=fmus / "Gain.fmu", kind="model-exchange")
+    with pytest.raises(FmuError, match=r"a \(Gain\.fmu\): model-exchange is not run"):
+        Worker(System(name="kinds", parts=(part,))).start()
+
+
 def test_components_come_in_the_order_of_their_edges() -> None:
     assert components(6, [(3, 1), (1, 3), (1, 0), (2, 4), (4, 5)]) == [[1, 3], [0], [2], [4], [5]]
     assert components(3, []) == [[0], [1], [2]]
