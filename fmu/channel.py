@@ -8,9 +8,9 @@ import select
 import struct
 from typing import Any, Final
 
-_LENGTH: Final = struct.Struct("<Q")
+LENGTH: Final = struct.Struct("<Q")
 _CHUNK: Final = 1 << 20
-_SHORT: Final = 4096
+SHORT: Final = 4096
 PICKLED: Final = 0x80
 
 
@@ -55,7 +55,7 @@ class Channel:
         Raises:
             BrokenPipeError: The other end has gone.
         """
-        data: bytes | memoryview = _LENGTH.pack(len(message)) + message
+        data: bytes | memoryview = LENGTH.pack(len(message)) + message
         sent = os.write(self._sink, data)
         while sent < len(data):
             data = memoryview(data)[sent:]
@@ -65,33 +65,26 @@ class Channel:
         """Sends a value pickled."""
         self.send(pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
 
-    def exchange(self, message: bytes, timeout_ms: float) -> bytes:
-        """Sends a short message and waits for a short answer; all in one, since it is what a live step waits for.
+    def exchange(self, framed: bytes, timeout_ms: float) -> bytes:
+        """Sends a short message and waits for what comes; all in one, since it is what a live step waits for.
 
         Args:
-            message: At most a few kilobytes.
+            framed: The message with its length in front, at most a few kilobytes.
             timeout_ms: How long to wait, in milliseconds.
 
         Returns:
-            The answer; nothing when it is not there yet, or not whole.
+            The first bytes of what came, with its length in front; nothing when there is nothing yet.
 
         Raises:
             BrokenPipeError, EOFError: The other end has gone.
         """
-        size = _LENGTH.size
-        if len(message) > _SHORT or self._rest:
-            self.send(message)
-        else:
-            os.write(self._sink, _LENGTH.pack(len(message)) + message)
+        os.write(self._sink, framed)
         if not self._poll.poll(timeout_ms):
             return b""
-        data = os.read(self._source, _SHORT)
-        if len(data) > size and len(data) - size == _LENGTH.unpack_from(data)[0]:
-            return data[size:]
+        data = os.read(self._source, SHORT)
         if not data:
             raise EOFError
-        self._rest += data
-        return b""
+        return data
 
     def receive(self) -> bytes:
         """Waits for a message.
@@ -100,10 +93,10 @@ class Channel:
             EOFError: The other end has gone.
         """
         data, self._rest = self._rest, b""
-        while len(data) < _LENGTH.size:
+        while len(data) < LENGTH.size:
             # most messages are short, and room for a long one is not had for nothing
-            data += self._some(_SHORT)
-        end = _LENGTH.unpack_from(data)[0] + _LENGTH.size
+            data += self._some(SHORT)
+        end = LENGTH.unpack_from(data)[0] + LENGTH.size
         if len(data) < end:
             parts = [data]
             missing = end - len(data)
@@ -113,7 +106,7 @@ class Channel:
             data = b"".join(parts)
         # answers that come in parts follow one another closely
         self._rest = data[end:]
-        return data[_LENGTH.size : end]
+        return data[LENGTH.size : end]
 
     def _some(self, most: int) -> bytes:
         data = os.read(self._source, most)

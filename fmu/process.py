@@ -23,7 +23,7 @@ from typing import IO, Any, Final
 
 from dtdl import errors
 from dtdl.errors import FmuError, MegatwinError, StepFailed
-from fmu.channel import PICKLED, Channel, opened
+from fmu.channel import LENGTH, PICKLED, Channel, opened
 from fmu.note import Board, Noted
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
@@ -84,8 +84,8 @@ class Process:
     def __init__(self, folder: Path, titles: Sequence[str], limits: WorkerLimits) -> None:
         self._titles = titles
         self._limits = limits
-        self._first_s = min(max(limits.call_s, 1e-3), _POLL_S)
         self._lock = threading.Lock()
+        self._first_s = min(max(limits.call_s, 1e-3), _POLL_S)
         to_child, from_parent = os.pipe(), os.pipe()  # requests, then answers
         life_read, life_write = os.pipe()
         note = os.memfd_create("megatwin-note") if hasattr(os, "memfd_create") else _temporary_fd()
@@ -136,18 +136,28 @@ class Process:
         except (EOFError, ConnectionError) as error:
             raise self._crashed() from error
 
-    def exchange(self, message: bytes) -> Any:
-        """As `ask`, with bytes that the child knows; what is not pickled comes back as it is."""
+    def exchange(self, framed: bytes, size: int) -> bytes:
+        """As `ask`, with a short message and an answer that are not pickled.
+
+        Args:
+            framed: The message, its length in front.
+            size: Length of the answer, its length in front.
+
+        Returns:
+            The answer, its length in front.
+        """
         channel = self._channel
         if channel is None:
             raise _gone()
         try:
-            answer = channel.exchange(message, 1000.0 * self._first_s)
-            if answer and answer[0] != PICKLED:
-                return answer
-            return self._value(answer) if answer else self._answer(channel, 0.0)
+            data = channel.exchange(framed, 1000.0 * self._first_s)
+            if len(data) == size and data[LENGTH.size] != PICKLED:
+                return data
+            channel.feed(data)
+            answer: bytes = self._answer(channel, 0.0)
         except (EOFError, ConnectionError) as error:
             raise self._crashed() from error
+        return LENGTH.pack(len(answer)) + answer
 
     def more(self) -> Any:
         """Waits for the next answer to a request that has several."""

@@ -22,6 +22,7 @@ class Rows:
 
     Attributes:
         is_packed: Whether all values have a fixed length; texts and binaries have not.
+        letters: For `struct`, where all values are single numbers; empty where they are not.
     """
 
     def __init__(self, names: Sequence[str], types: Sequence[tuple[Type, int]]) -> None:
@@ -31,6 +32,9 @@ class Rows:
         letters = ("".join(_letter(type_) * max(size, 1) for type_, size in types)) if self.is_packed else ""
         self._struct = struct.Struct("<" + letters)
         self._plain = all(size == 0 for _, size in types)
+        # None would be packed as a boolean that is false
+        simple = self.is_packed and self._plain and not any(type_ == "Boolean" for type_, _ in types)
+        self.letters = letters if simple else ""
 
     @property
     def size(self) -> int:

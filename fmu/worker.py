@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 from dtdl.errors import FmuError
 from fmu import archive
 from fmu.binaries import check_platform
+from fmu.channel import LENGTH, SHORT
 from fmu.coupling import Coupling, couple
 from fmu.description import Description, read_description
 from fmu.process import Process, WorkerLimits, discard, scratch
@@ -25,9 +26,8 @@ from fmu.system import Algorithm, System
 
 __all__ = ["Recorded", "Worker", "WorkerLimits"]
 
-_STEP: Final = struct.Struct("<cd")
 _FAST: Final = b"s"
-_ENDED: Final = 1
+_MOST_BYTES: Final = SHORT - 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,8 @@ class Worker:
         self._folder: Path | None = None
         self._inputs = self._outputs = Rows((), ())
         self._held: Sequence[Any] = []
+        self._request: struct.Struct | None = None
+        self._reply: struct.Struct | None = None
 
     @property
     def pid(self) -> int | None:
@@ -136,6 +138,9 @@ class Worker:
         except BaseException:
             self.close()
             raise
+        if self._inputs.letters and self._outputs.letters and max(self._inputs.size, self._outputs.size) < _MOST_BYTES:
+            self._request = struct.Struct(f"<Qcd{self._inputs.letters}")
+            self._reply = struct.Struct(f"<Q?{self._outputs.letters}")
         self.loop, self.why, self._held = facts.loop, facts.why, facts.inputs
         values: list[Any] = facts.outputs
         return values
@@ -177,13 +182,20 @@ class Worker:
         Returns:
             Values of the outputs, in order.
         """
-        row = self._row(inputs) if inputs else b""
-        if not self._outputs.is_packed or isinstance(row, list):
-            values: Any = self._ask(("step", step_s, row or None))
-            return self._outputs.unpack(values) if self._outputs.is_packed else values
-        answer = self._running().exchange(_STEP.pack(_FAST, step_s) + row)
-        self.ended = answer[0] == _ENDED
-        return self._outputs.unpack(answer[1:])
+        request, reply = self._request, self._reply
+        if request is not None and reply is not None and inputs:
+            try:
+                message = request.pack(request.size - LENGTH.size, _FAST, step_s, *inputs)
+            except struct.error:
+                # something is None, or wrong: the long way knows
+                pass
+            else:
+                self._held = list(inputs)
+                _, self.ended, *values = reply.unpack(self._running().exchange(message, reply.size))
+                return values
+        row = self._row(inputs) if inputs else None
+        given: Any = self._ask(("step", step_s, row))
+        return self._outputs.unpack(given) if self._outputs.is_packed else given
 
     def run(
         self, step_s: float, count: int, rows: Sequence[Sequence[Any]] | None = None, *, every: int = 1

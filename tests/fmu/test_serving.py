@@ -90,7 +90,7 @@ def test_messages_that_come_together_are_taken_one_by_one() -> None:
         assert channel.receive() == b""
         assert not channel.ready(0.0)
         other.send(b"two")
-        assert channel.exchange(b"question", 1000.0) == b"two"
+        assert channel.exchange(b"\x08" + bytes(7) + b"question", 1000.0) == b"\x03" + bytes(7) + b"two"
         assert other.receive() == b"question"
         code = f"import os, struct; d = {len(long)}; os.write(1, struct.pack('<Q', d) + bytes(range(256)) * 20000)"
         with subprocess.Popen([sys.executable, "-c", code], stdout=there):
