@@ -13,6 +13,9 @@ from fmu.description import FLOATS, FMI_3
 from fmu.system import Algorithm
 
 _WHOLE: Final = 1e-6
+_MASTERS: Final = ("jacobi", "gauss-seidel")
+_LOOPS: Final = ("none", "fixed-point", "newton")
+_ORDERS: Final = (0, 1, 2)
 
 
 class Slot(NamedTuple):
@@ -118,6 +121,12 @@ def plan(coupling: Coupling, algorithm: Algorithm) -> Plan:
 
 def _check(coupling: Coupling, algorithm: Algorithm) -> None:
     members = coupling.members
+    _check_numbers(algorithm)
+    for member in members:
+        if member.part.step_s is not None and not member.part.step_s > 0:
+            raise FmuError(
+                f"{member.title}: a step of {member.part.step_s:g} s is no step", action="Give more than 0 s."
+            )
     if algorithm.adaptive is not None:
         rollback.check(members, "an adaptive step")
         own = [member.title for member in members if member.part.step_s is not None]
@@ -134,8 +143,25 @@ def _check(coupling: Coupling, algorithm: Algorithm) -> None:
             if len(group) > 1 or group[0] in coupling.feeds_itself
         ]
         rollback.check(inside, f"the {algorithm.loops} iteration of loops")
-    if not 0 < algorithm.relaxation <= 1:
-        raise FmuError(f"a relaxation of {algorithm.relaxation:g} is not above 0 up to 1", action="Give, say, 0.5.")
+
+
+def _check_numbers(algorithm: Algorithm) -> None:
+    adaptive = algorithm.adaptive
+    faults = {
+        f"master {algorithm.master!r}": algorithm.master not in _MASTERS,
+        f"loops {algorithm.loops!r}": algorithm.loops not in _LOOPS,
+        f"extrapolation {algorithm.extrapolation}": algorithm.extrapolation not in _ORDERS,
+        f"relaxation {algorithm.relaxation:g}": not 0 < algorithm.relaxation <= 1,
+        f"tolerance {algorithm.tolerance:g}": not algorithm.tolerance >= 0,
+        f"iterations {algorithm.iterations}": algorithm.iterations < 1,
+    }
+    if adaptive is not None:
+        bounds = f"steps from {adaptive.least_s:g} s to {adaptive.most_s:g} s"
+        faults[bounds] = not 0 < adaptive.least_s <= adaptive.most_s
+        faults[f"adaptive tolerance {adaptive.tolerance:g}"] = not adaptive.tolerance > 0
+    for what, is_fault in faults.items():
+        if is_fault:
+            raise FmuError(f"the algorithm cannot have {what}", action="See Algorithm for what it can have.")
 
 
 def _loop(group: tuple[int, ...], members: Sequence[Member]) -> Loop:

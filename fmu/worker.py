@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 
 from dtdl.errors import FmuError
 from fmu import archive
+from fmu.algorithm import plan
 from fmu.binaries import check_platform
 from fmu.channel import LENGTH, SHORT
 from fmu.coupling import Coupling, couple
@@ -128,6 +129,8 @@ class Worker:
             [(reading.conversion.target, reading.size) for reading in coupling.outputs],
         )
         self._check(coupling)
+        # what the algorithm needs is refused here, before any FMU is loaded
+        plan(coupling, self.algorithm)
         self._folder = scratch()
         try:
             folders = self._unpack(self._folder, descriptions)

@@ -163,8 +163,27 @@ def test_fmus_that_cannot_go_back_are_named_before_anything_runs(fmus: Path) -> 
             Connection(source=Port("b", "out"), target=Port("a", "mode")),
         ),
     )
+    worker = Worker(system, algorithm=Algorithm(loops="newton"))
     with pytest.raises(FmuError, match=r"cannot save their state: a \(Rogue.fmu\), b \(Rogue.fmu\)"):
-        Worker(system, algorithm=Algorithm(loops="newton")).start()
+        worker.start()
+    assert worker.pid is None
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "words"),
+    [
+        (Algorithm(master="backwards"), "master 'backwards'"),
+        (Algorithm(loops="endless"), "loops 'endless'"),
+        (Algorithm(extrapolation=3), "extrapolation 3"),
+        (Algorithm(relaxation=0.0), "relaxation 0"),
+        (Algorithm(iterations=0), "iterations 0"),
+        (Algorithm(adaptive=Adaptive(tolerance=0.1, least_s=0.0, most_s=1.0)), "steps from 0 s to 1 s"),
+    ],
+    ids=str,
+)
+def test_an_algorithm_that_is_none_is_refused(fmus: Path, algorithm: Algorithm, words: str) -> None:
+    with pytest.raises(FmuError, match=f"the algorithm cannot have {words}"):
+        Worker(circle(fmus), algorithm=algorithm).start()
 
 
 def test_a_macro_step_is_a_multiple_of_an_own_step(fmus: Path) -> None:
