@@ -13,7 +13,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class FmuBuildHook(BuildHookInterface):  # type: ignore[type-arg,misc]  # hatchling is untyped here
-    """Puts ``fmu/library/<Name>.fmu`` of every shipped FMU into ``dtdl/_data/fmu/library/``.
+    """Puts ``fmu/library/<Name>.fmu`` of every shipped FMU, and the compiled loop, into ``dtdl/_data/fmu/``.
 
     That takes a C compiler and FMPy's headers; where one is missing, the wheel has the sources only.
     """
@@ -34,6 +34,7 @@ class FmuBuildHook(BuildHookInterface):  # type: ignore[type-arg,misc]  # hatchl
         try:
             from dtdl.errors import BuildFailed  # noqa: PLC0415 - the source tree is on the path only now
             from fmu.build import build  # noqa: PLC0415
+            from fmu.kernel import library  # noqa: PLC0415
         finally:
             sys.path.remove(str(root))
         self._built = Path(tempfile.mkdtemp(prefix="megatwin-wheel-"))
@@ -43,6 +44,8 @@ class FmuBuildHook(BuildHookInterface):  # type: ignore[type-arg,misc]  # hatchl
                 name = description.parent.name
                 target = build(description.parent, self._built / f"{name}.fmu")
                 included[str(target)] = f"dtdl/_data/fmu/library/{name}.fmu"
+            loop = library.build(self._built / library.wheel_name())
+            included[str(loop)] = f"dtdl/_data/fmu/kernel/{loop.name}"
         except BuildFailed as error:
             # still a working wheel: its FMUs are built from their sources on first use
             self.app.display_warning(f"this wheel has no built FMUs and is not for one platform: {error}")

@@ -16,6 +16,7 @@
     ├── FmuError                       5
     │   ├── ArchiveUnsafe              1  an archive that unpacking refuses
     │   ├── DescriptionInvalid         1  a modelDescription.xml with findings
+    │   ├── SystemInvalid              1  a coupled system with findings
     │   ├── PlatformMissing            2  no binary of the FMU for this platform
     │   ├── BuildFailed                5  the C compiler refused the sources
     │   └── StepFailed                 5  the FMU reported an error, crashed, or missed its deadline
@@ -142,6 +143,10 @@ class DescriptionInvalid(_WithDiagnostics, FmuError):
     """A modelDescription.xml with findings."""
 
     exit_code = 1
+
+
+class SystemInvalid(_WithDiagnostics, FmuError):
+    """A coupled system with findings."""
 
 
 class PlatformMissing(FmuError):

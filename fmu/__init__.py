@@ -14,17 +14,26 @@ if TYPE_CHECKING:
     from fmu.description import Description, Variable, read_description
     from fmu.interface import to_interface
     from fmu.options import Options
-    from fmu.recorder import Result, simulate
+    from fmu.recorder import Result, simulate, simulate_system
     from fmu.shipped import library_fmu, library_names
     from fmu.solvers import Solver
-    from fmu.worker import Part, Worker, WorkerLimits
+    from fmu.system import Adaptive, Algorithm, Connection, Connector, Linear, Lookup, Part, Port, System
+    from fmu.worker import Worker, WorkerLimits
 
 __all__ = [
+    "Adaptive",
+    "Algorithm",
+    "Connection",
+    "Connector",
     "Description",
+    "Linear",
+    "Lookup",
     "Options",
     "Part",
+    "Port",
     "Result",
     "Solver",
+    "System",
     "Variable",
     "Worker",
     "WorkerLimits",
@@ -33,16 +42,25 @@ __all__ = [
     "library_names",
     "read_description",
     "simulate",
+    "simulate_system",
     "to_interface",
     "unpack",
 ]
 
 _HOMES = {
+    "Adaptive": "fmu.system",
+    "Algorithm": "fmu.system",
+    "Connection": "fmu.system",
+    "Connector": "fmu.system",
     "Description": "fmu.description",
+    "Linear": "fmu.system",
+    "Lookup": "fmu.system",
     "Options": "fmu.options",
-    "Part": "fmu.worker",
+    "Part": "fmu.system",
+    "Port": "fmu.system",
     "Result": "fmu.recorder",
     "Solver": "fmu.solvers",
+    "System": "fmu.system",
     "Variable": "fmu.description",
     "Worker": "fmu.worker",
     "WorkerLimits": "fmu.worker",
@@ -51,6 +69,7 @@ _HOMES = {
     "library_names": "fmu.shipped",
     "read_description": "fmu.description",
     "simulate": "fmu.recorder",
+    "simulate_system": "fmu.recorder",
     "to_interface": "fmu.interface",
     "unpack": "fmu.archive",
 }

@@ -229,7 +229,7 @@ def _compile(sources: Path, plan: _Plan, name: str, binary: Path, tool: _Tool) -
         *(f"-D{definition}" for definition in plan.definitions),
         "-I.",
         *(f"-I{folder}" for folder in plan.includes),
-        f"-I{_headers()}",
+        f"-I{headers()}",
         "-o",
         str(binary),
         *plan.files,
@@ -251,7 +251,7 @@ def _compile(sources: Path, plan: _Plan, name: str, binary: Path, tool: _Tool) -
         raise BuildFailed(f"{name}: the compiler refused the sources:\n{words}", action="Correct the C sources.")
 
 
-def _headers() -> Path:
+def headers() -> Path:
     """FMPy ships the headers of every FMI version; finding them does not import it."""
     spec = find_spec("fmpy")
     folder = Path(spec.origin).parent / "c-code" if spec and spec.origin else None

@@ -268,7 +268,7 @@ class Description:
     generated_at: str = ""
     warnings: tuple[Diagnostic, ...] = ()
 
-    @property
+    @cached_property
     def major(self) -> int:
         """1, 2 or 3."""
         return int(self.fmi_version.partition(".")[0])

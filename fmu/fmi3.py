@@ -42,6 +42,26 @@ class Intermediate:
     can_return_early: bool
 
 
+class _Kept:
+    """Keeps what is raised inside, since no exception can go through C, until `again` raises it."""
+
+    def __init__(self) -> None:
+        self._error: BaseException | None = None
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        # only the first one says what went wrong
+        self._error = self._error or error
+        return True
+
+    def again(self) -> None:
+        """Raises what was kept, if anything was."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+
 class Version3(Moded):
     """What co-simulation and model exchange of FMI 3.0 have in common."""
 
@@ -136,7 +156,7 @@ class CoSimulation3(Version3):
         self.event_mode = can and (clocked if event_mode is None else event_mode)
         self.early_returns = 0
         self._intermediate = intermediate
-        self._raised: BaseException | None = None
+        self._raised = _Kept()
         super().__init__(folder, description, name, note)
 
     @property
@@ -156,15 +176,14 @@ class CoSimulation3(Version3):
         sets, gets, finished, can_return, request, early_s = told
         request[0], early_s[0] = False, time_s
         assert self._intermediate is not None
-        try:
-            stop = self._intermediate(
-                Intermediate(
-                    time_s=time_s, set_requested=bool(sets), get_allowed=bool(gets), step_finished=bool(finished),
-                    can_return_early=bool(can_return),
-                )
-            )  # fmt: skip
-        except BaseException as error:  # noqa: BLE001 - no exception can go through C; it is raised again after the step
-            self._raised, stop = error, True
+        told_now = Intermediate(
+            time_s=time_s, set_requested=bool(sets), get_allowed=bool(gets), step_finished=bool(finished),
+            can_return_early=bool(can_return),
+        )  # fmt: skip
+        # a callback that fails ends the step
+        stop = True
+        with self._raised:
+            stop = self._intermediate(told_now)
         request[0] = bool(stop and can_return)
 
     def _leave(self) -> None:
@@ -186,9 +205,7 @@ class CoSimulation3(Version3):
         def step(time_s: float, step_s: float) -> None:
             self.note.call("fmi3DoStep", time_s)
             status = function(component, time_s, step_s, self.final, *results)
-            if self._raised is not None:
-                raised, self._raised = self._raised, None
-                raise raised
+            self._raised.again()
             if status > WARNING:
                 self.fail("DoStep", status)
             self.ended = ended.value

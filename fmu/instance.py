@@ -58,6 +58,8 @@ class Instance(ABC):
     free: ClassVar[str] = "FreeInstance"
     suffixes: ClassVar[Mapping[str, str]]
     """How the get and set functions of a type end."""
+    _first_s = _length_s = _reached_s = 0.0
+    _made = 0
 
     def __init__(self, folder: Path, description: Description, name: str, note: Note) -> None:
         self.description = description
@@ -77,8 +79,6 @@ class Instance(ABC):
         self.note = note
         self._held: dict[str, Any] = {}
         self._arrays: WeakSet[Block] = WeakSet()
-        self._first_s = self._length_s = self._reached_s = 0.0
-        self._made = 0
         self._alive = False
         path = find_binary(folder, description, interface)
         from fmu.slave import Slave  # noqa: PLC0415 - FMPy is imported where an FMU is loaded only
@@ -209,7 +209,7 @@ class Instance(ABC):
             self._first_s, self._length_s, self._made = time_s, step_s, 0
         self._step(time_s, step_s)
         self._made += 1
-        if self.time_s == time_s + step_s:
+        if self.time_s == time_s + step_s and not self.ended:
             # a product, not a sum: over many steps, rounding would lead beyond the stop time that an FMU was told
             self.time_s = self._first_s + self._made * step_s
         self._reached_s = self.time_s

@@ -49,6 +49,7 @@ _SYMBOLS: Final[Mapping[str, _Size]] = MappingProxyType(
         "degC": _size("1", "273.15", K=1), "°C": _size("1", "273.15", K=1), "degF": _size("5/9", "45967/180", K=1),
     }
 )  # fmt: skip
+_STRAIGHT: Final = 1e-9
 _NO_PREFIX: Final = frozenset({"1", "%", "rad", "min", "h", "d", "degC", "°C", "degF", "t"})
 _FACTOR: Final = re.compile(r"(?P<symbol>[^\d^*./·\s-]+|1|%)(?:\^?(?P<power>-?\d+))?")
 
@@ -89,6 +90,40 @@ def in_variable_unit(value: float, unit: str, variable: Variable, description: D
         )
     exact = (Fraction(repr(value)) * source.factor + source.offset - target.offset) / target.factor
     return float(exact)
+
+
+def affine(unit: str, of: Description, wanted: str, to: Description) -> tuple[float, float]:
+    """How a number in one unit becomes one in another: ``factor * value + offset``.
+
+    Args:
+        unit: The number's unit, as an FMU or a user writes it.
+        of: The description that may define it.
+        wanted: The unit wanted.
+        to: The description that may define that.
+
+    Raises:
+        UnitUnknown: A unit that nothing defines.
+        UnitMismatch: Units of different dimensions.
+    """
+    source, target = _resolve(unit, of), _resolve(wanted, to)
+    if source is None or target is None:
+        if unit == wanted:
+            return 1.0, 0.0
+        return _known_affine(unit, wanted)
+    if source.powers != target.powers:
+        raise UnitMismatch(f"{unit!r} cannot be converted to {wanted!r}", action="Connect quantities of one kind.")
+    return float(source.factor / target.factor), float((source.offset - target.offset) / target.factor)
+
+
+def _known_affine(unit: str, wanted: str) -> tuple[float, float]:
+    """By the units that DTDL names, all of which are linear in one another but the logarithmic ones."""
+    convert = converter(unit, wanted)
+    zero, one, two = convert(0.0), convert(1.0), convert(2.0)
+    if abs((two - one) - (one - zero)) > _STRAIGHT * max(abs(one - zero), abs(two)):
+        raise UnitMismatch(
+            f"{unit!r} becomes {wanted!r} by no straight line", action="Give the connection a transformation."
+        )
+    return one - zero, zero
 
 
 def _by_name(value: float, unit: str, variable: Variable) -> float:

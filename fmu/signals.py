@@ -10,7 +10,7 @@ from dtdl.errors import FmuError, InputUnreadable
 from fmu.block import fits
 from fmu.description import INTEGERS, Description, Variable
 from fmu.expression import Value, compile_expression
-from fmu.recorder import Inputs, read_inputs
+from fmu.inputs import Inputs, read_inputs
 
 _MOST_VALUES: Final = 20_000_000
 

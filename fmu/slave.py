@@ -6,8 +6,10 @@ This module imports FMPy, so only what loads FMUs imports it.
 from __future__ import annotations
 
 import ctypes
+from collections import Counter
 from collections.abc import Callable
 from contextlib import chdir
+from copy import copy
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +24,10 @@ Log = Callable[[int, str], None]
 """Takes a status and a message."""
 
 _listeners: Final[dict[bytes, Log]] = {}
-_kept: Final[list[Any]] = []
+_kept: Final[dict[Any, Any]] = {}
+_loaded: Final[dict[Path, Any]] = {}
+"""FMPy's object for each binary that is loaded, without an instance."""
+_users: Final[Counter[Path]] = Counter()
 
 
 class Slave:
@@ -40,10 +45,6 @@ class Slave:
     """
 
     def __init__(self, kind: type, *, description: Description, interface: Interface, binary: Path, name: str) -> None:
-        path = binary.resolve()
-        folder = path.parents[2]
-        # FMPy names it to the FMU whether it is there or not
-        (folder / "resources").mkdir(exist_ok=True)
         self._name = name
 
         def unloadable(error: Exception) -> FmuError:
@@ -52,17 +53,27 @@ class Slave:
                 action="Install the libraries that it names, or export the FMU again.",
             )
 
-        # FMPy tells FMI versions apart by the name of its class
-        known: Any = type(kind.__name__, (_Present, kind), {})
-        # FMPy stays in the library's folder when loading fails
-        with border(unloadable), chdir(path.parent):
-            self._fmpy: Any = known(
-                guid=description.token,
-                modelIdentifier=interface.model_identifier,
-                unzipDirectory=str(folder),
-                instanceName=name,
-                libraryPath=str(path),
-            )
+        if binary not in _loaded:
+            path = binary.resolve()
+            folder = path.parents[2]
+            # FMPy names it to the FMU whether it is there or not
+            (folder / "resources").mkdir(exist_ok=True)
+            # FMPy tells FMI versions apart by the name of its class
+            known: Any = type(kind.__name__, (_Present, kind), {})
+            # FMPy stays in the library's folder when loading fails
+            with border(unloadable), chdir(path.parent):
+                _loaded[binary] = known(
+                    guid=description.token,
+                    modelIdentifier=interface.model_identifier,
+                    unzipDirectory=str(folder),
+                    instanceName=name,
+                    libraryPath=str(path),
+                )
+        _users[binary] += 1
+        self._path: Path | None = binary
+        # typing all functions takes a millisecond; a copy shares them
+        self._fmpy: Any = copy(_loaded[binary])
+        self._fmpy.instanceName = name
 
     def instantiate(self, refused: Callable[[], MegatwinError], **options: Any) -> ctypes.c_void_p:
         """Instantiates the FMU.
@@ -106,9 +117,19 @@ class Slave:
         return status or 0
 
     def free(self) -> None:
-        """Frees the instance and unloads the binary; nothing may be called then."""
+        """Frees the instance, and unloads the binary after the last; nothing may be called then."""
+        # FMPy's own would unload it under the feet of the others
+        self._fmpy.freeLibrary = _nothing
         self._fmpy.freeInstance()
         _listeners.pop(self._name.encode(), None)
+        path, self._path = self._path, None
+        if path is not None:
+            _users[path] -= 1
+            if not _users[path]:
+                _loaded.pop(path).freeLibrary()
+
+
+def _nothing() -> None: ...
 
 
 class _Present:
@@ -127,7 +148,7 @@ class _Present:
 
 
 def callbacks(kind: Any, name: str, log: Log) -> Any:
-    """Callbacks of FMI 1.0 and 2.0 for an instance, with a logger.
+    """Callbacks of FMI 1.0 and 2.0, with a logger; the same for all instances.
 
     FMPy's native logger fills in the message's values before it comes to us. There is one for the whole process, so
     what it says is given to the instance that it names.
@@ -137,9 +158,12 @@ def callbacks(kind: Any, name: str, log: Log) -> Any:
         name: Name of the instance, unique in this process.
         log: What takes its messages.
     """
+    _listeners[name.encode()] = log
+    if kind in _kept:
+        return _kept[kind]
     types = dict(kind._fields_)
     made = kind()
-    made.logger = logger = types["logger"](_route)
+    made.logger = types["logger"](_route)
     # native functions, and no Python in between
     made.allocateMemory = ctypes.cast(calloc, types["allocateMemory"])
     made.freeMemory = ctypes.cast(free, types["freeMemory"])
@@ -150,9 +174,7 @@ def callbacks(kind: Any, name: str, log: Log) -> Any:
         pass
     else:
         addLoggerProxy(ctypes.byref(made))
-    # the native logger calls the newest of these, also for other instances
-    _kept.append(logger)
-    _listeners[name.encode()] = log
+    _kept[kind] = made
     return made
 
 

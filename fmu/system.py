@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from fmu.description import Experiment, Scalar
+from fmu.options import Options
 
-Kind: TypeAlias = Literal["co-simulation", "model-exchange"]
 Master: TypeAlias = Literal["jacobi", "gauss-seidel"]
 Loops: TypeAlias = Literal["none", "fixed-point", "newton"]
 
@@ -37,7 +37,7 @@ class Part:
         name: Unique in the system.
         fmu: The ``.fmu``.
         start: Start values by variable name, in the variables' units; a sequence for an array.
-        kind: Which interface of the FMU is used; None: co-simulation where it has that, else model exchange.
+        options: Which interface of the FMU is used, and how.
         step_s: Length of its own communication steps in seconds; the macro step is a whole multiple of it. None: the
             macro step.
         isolate: Whether it gets a process of its own: safe against a crash, and slow.
@@ -46,7 +46,7 @@ class Part:
     name: str
     fmu: Path
     start: Mapping[str, Any] = field(default_factory=dict)
-    kind: Kind | None = None
+    options: Options = field(default_factory=Options)
     step_s: float | None = None
     isolate: bool = False
 
@@ -92,7 +92,7 @@ class Connector:
     """A value at the border of the system, set or read from outside.
 
     Attributes:
-        name: Unique among the inputs, and among the outputs.
+        name: Unique among the outputs. Inputs of one name take one value from outside, each in its own way.
         port: The variable behind it.
         unit: Unit of the outside's values; empty: the variable's.
         transformation: How a value becomes the variable's (an input), or the outside's (an output).
@@ -151,7 +151,8 @@ class System:
         name: For people and messages.
         parts: The instances, in order; results depend on it only where the algorithm says so.
         connections: Between instances.
-        inputs: What is set from outside before a macro step, in order.
+        inputs: What is set from outside before a macro step; one value for each distinct name, in order of first
+            appearance.
         outputs: What is given to the outside after a macro step, in order.
         experiment: Default start, stop and step in seconds.
     """
@@ -171,6 +172,7 @@ class System:
         start: Mapping[str, Any] | None = None,
         inputs: Sequence[str] = (),
         outputs: Sequence[str] = (),
+        options: Options | None = None,
     ) -> System:
         """A system of one FMU; its connectors have the names of the variables.
 
@@ -179,14 +181,20 @@ class System:
             start: Start values by variable name.
             inputs: Names of variables that are set from outside.
             outputs: Names of variables that are read from outside.
+            options: Which of its interfaces is run, and how.
         """
-        part = Part(name=fmu.stem, fmu=fmu, start=start or {})
+        part = Part(name=fmu.stem, fmu=fmu, start=start or {}, options=options or Options())
         return cls(
             name=fmu.stem,
             parts=(part,),
             inputs=tuple(Connector(name=name, port=Port(part.name, name)) for name in inputs),
             outputs=tuple(Connector(name=name, port=Port(part.name, name)) for name in outputs),
         )
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the values that the outside gives, in order."""
+        return list(dict.fromkeys(connector.name for connector in self.inputs))
 
     def part(self, name: str) -> Part | None:
         """The instance of a name, or None."""

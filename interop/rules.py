@@ -77,6 +77,28 @@ _FMU: Final = (
          "The FMU can give a value that the Enum of the model does not have, or the model allows one that the FMU does "
          "not take.",
          "Give the Enum the values of the FMU's enumeration.", Severity.WARNING),
+    Rule("MT270", "Two things of a system have one name.",
+         "Instances, inputs and outputs of a system are found by their names.", "Give each its own name."),
+    Rule("MT271", "A system has no such instance.", "A connection or connector names an instance that is not there.",
+         "Correct the name, or add the instance."),
+    Rule("MT272", "An instance has no such variable.", "Ports are names of variables in the FMU's description.",
+         "Correct the name; megatwin fmu info shows all."),
+    Rule("MT273", "A variable cannot be set while a system runs.",
+         "A connection ends at an input or at a tunable parameter.", "Connect to another variable."),
+    Rule("MT274", "Connected variables have types that do not fit.",
+         "Integers become real numbers and integers of other sizes, all else stays what it is.",
+         "Give the connection a mapping, or connect variables of fitting types."),
+    Rule("MT275", "Connected variables have different sizes.", "An array is connected as a whole.",
+         "Connect variables of one size; structural parameters change it."),
+    Rule("MT276", "The units of connected variables do not fit.",
+         "They measure different things, or nothing defines one of them.",
+         "Give the connection a transformation, or switch the conversion of units off."),
+    Rule("MT277", "A mapping does not fit its connection.",
+         "Its values are of other types than the variables, or it is empty.", "Correct the mapping."),
+    Rule("MT278", "An input is set by two sources.", "Each input has one connection or connector.",
+         "Leave one of them out."),
+    Rule("MT279", "Nothing sets an input.", "It has no connection, no connector and no start value.",
+         "Connect it, or give it a start value.", Severity.WARNING),
     *(
         Rule(identity, summary, _FMI + more, _EXPORT)
         for identity, summary, more in (

@@ -31,8 +31,10 @@ PUBLIC = {
         "parse_unit", "unit",
     ],
     "fmu": [
-        "Description", "Options", "Part", "Result", "Solver", "Variable", "Worker", "WorkerLimits", "build",
-        "library_fmu", "library_names", "read_description", "simulate", "to_interface", "unpack",
+        "Adaptive", "Algorithm", "Connection", "Connector", "Description", "Linear", "Lookup", "Options", "Part",
+        "Port", "Result", "Solver", "System", "Variable", "Worker", "WorkerLimits", "build", "library_fmu",
+        "library_names",
+        "read_description", "simulate", "simulate_system", "to_interface", "unpack",
     ],
     "interop": [
         "Adapter", "AsyncClient", "Binding", "Browses", "Caller", "Calls", "Client", "Configuration", "Description",

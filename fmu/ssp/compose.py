@@ -42,8 +42,6 @@ from fmu.ssp.package import Ssp
 from fmu.ssp.parameters import ElementValue, Parameter, ParameterSet, Value
 from fmu.ssp.schema import write_double
 from fmu.ssp.store import SSD_NAME, FileStore
-from fmu.ssp.units import then
-from fmu.system import Connection as Coupled
 from fmu.system import Connector as Border
 from fmu.system import Linear, Lookup, Part, Port, System
 
@@ -129,7 +127,7 @@ class _Composing:
             name=part.name,
             type=FMU,
             source=self._files[part.fmu],
-            implementation=_IMPLEMENTATIONS[part.kind],
+            implementation=_IMPLEMENTATIONS[part.options.kind],
             connectors=tuple(self._connector(self._variable(Port(part.name, name)), name) for name in names),
             parameter_bindings=self._start(part),
             annotations=_note(part),
@@ -161,11 +159,19 @@ class _Composing:
         return (ParameterBinding(values=ParameterValues(parameter_set=inline)),)
 
     def _borders(self) -> list[Connector]:
-        kinds = [
-            *((each, "input") for each in self._system.inputs),
-            *((each, "output") for each in self._system.outputs),
+        # inputs of one name are one connector, which feeds several variables
+        inputs: dict[str, Border] = {}
+        for each in self._system.inputs:
+            known = inputs.setdefault(each.name, each)
+            if known.unit != each.unit:
+                raise FmuError(
+                    f"input {each.name!r} has two units, {known.unit!r} and {each.unit!r}",
+                    action="Write the conversion of one of them as a transformation.",
+                )
+        return [
+            *(self._border(each, "input") for each in inputs.values()),
+            *(self._border(each, "output") for each in self._system.outputs),
         ]
-        return [self._border(border, kind) for border, kind in kinds]
 
     def _border(self, border: Border, kind: str) -> Connector:
         if border.unit:
@@ -196,7 +202,6 @@ class _Composing:
         self._units[name] = Unit(name=name, base_unit=BaseUnit(factor=factor, offset=offset, **base))
 
     def _connections(self) -> Iterator[Connection]:
-        # the first of several variables that an input feeds is the one that the graph names
         for border in self._system.inputs:
             yield Connection(
                 start_connector=border.name,
@@ -206,10 +211,6 @@ class _Composing:
                 transformation=_transformation(border.transformation),
             )
         for each in self._system.connections:
-            first = next((found for found in self._system.inputs if found.port == each.source), None)
-            if first is not None:
-                yield self._beside(first, each)
-                continue
             if self._variable(each.source).causality == "input":
                 raise FmuError(f"SSP has no connection from an input, {each.source}", action="Connect what feeds it.")
             yield Connection(
@@ -229,23 +230,6 @@ class _Composing:
                 suppress_unit_conversion=True if border.transformation else None,
                 transformation=_transformation(border.transformation),
             )
-
-    def _beside(self, border: Border, each: Coupled) -> Connection:
-        """An input of the system that feeds several variables: in the graph they take it from the first one."""
-        plain = each.transformation is None and each.convert_units
-        if border.unit and border.transformation is None and not plain:
-            raise FmuError(
-                f"input {border.name} is converted to two variables in different ways",
-                action="Write the conversion of its unit as a transformation.",
-            )
-        step = then(border.transformation, each.transformation)
-        return Connection(
-            start_connector=border.name,
-            end_element=each.target.part,
-            end_connector=each.target.variable,
-            suppress_unit_conversion=True if border.transformation or not plain else None,
-            transformation=_transformation(step),
-        )
 
 
 def _version(connectors: Iterable[Connector], components: Iterable[Component]) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 from dtdl.diagnostic import Diagnostic, Severity
 from dtdl.errors import DescriptionInvalid
 from fmu.description import FLOATS, INTEGERS, Experiment, Variable
+from fmu.options import Kind, Options
 from fmu.ssp.description import Component
 from fmu.ssp.own import EXPERIMENT, PART, noted_flag, noted_number
 from fmu.ssp.package import Ssp
@@ -16,9 +17,8 @@ from fmu.ssp.reader import Findings
 from fmu.ssp.starts import Starts
 from fmu.ssp.store import file_of
 from fmu.ssp.tree import Place, open_up
-from fmu.ssp.units import StepUnknown, invert, then
 from fmu.ssp.wires import Flow, Link, Pin, Wires, connect, flow
-from fmu.system import Connection, Connector, Kind, Linear, Lookup, Part, Port, System
+from fmu.system import Connection, Connector, Linear, Lookup, Part, Port, System
 
 _IMPLEMENTATIONS: Final[dict[str | None, Kind | None]] = {
     "CoSimulation": "co-simulation",
@@ -80,12 +80,7 @@ class _Flattening:
 
     def system(self, ssp: Ssp) -> System:
         parts = tuple(self._parts())
-        connections = [*self._connections()]
-        inputs = []
-        for name, reached in self._inputs():
-            (port, first), *others = reached
-            inputs.append(self._connector(name, port, first))
-            connections += [self._beside(port, first, *other) for other in others]
+        connections = tuple(self._connections())
         default = ssp.description.default_experiment
         experiment = Experiment()
         if default is not None:
@@ -98,8 +93,8 @@ class _Flattening:
         return System(
             name=ssp.description.name,
             parts=parts,
-            connections=tuple(connections),
-            inputs=tuple(inputs),
+            connections=connections,
+            inputs=tuple(self._inputs()),
             outputs=tuple(self._outputs()),
             experiment=experiment,
         )
@@ -118,7 +113,7 @@ class _Flattening:
                     name=place.path,
                     fmu=place.fmu,
                     start=self._starts.values.get(place, {}),
-                    kind=_IMPLEMENTATIONS.get(place.element.implementation),
+                    options=Options(kind=_IMPLEMENTATIONS.get(place.element.implementation)),
                     step_s=noted_number(place.element.annotations, PART, "step"),
                     isolate=noted_flag(place.element.annotations, PART, "isolate"),
                 )
@@ -175,11 +170,11 @@ class _Flattening:
             "Connect variables of one type, or add a mapping.",
         )
 
-    def _inputs(self) -> Iterator[tuple[str, list[tuple[Port, Flow]]]]:
+    def _inputs(self) -> Iterator[Connector]:
+        """One for each variable that takes the value."""
         for connector in self._root.element.connectors:
-            reached = self._fed.get(Pin(self._root, connector.name))
-            if reached:
-                yield connector.name, reached
+            for port, result in self._fed.get(Pin(self._root, connector.name), ()):
+                yield self._connector(connector.name, port, result)
 
     def _connector(self, name: str, port: Port, result: Flow) -> Connector:
         connector = self._root.connector(name)
@@ -187,16 +182,6 @@ class _Flattening:
         # with a unit that is told, the step is said too, so that it is not converted a second time
         step = result.step or (Linear() if unit else None)
         return Connector(name=name, port=port, unit=unit or "", transformation=step)
-
-    def _beside(self, port: Port, first: Flow, target: Port, other: Flow) -> Connection:
-        """An input of the system that feeds several variables: the others take it from the first."""
-        stated = first.stated or other.stated
-        try:
-            step = then(invert(first.step), other.step)
-        except StepUnknown as error:
-            self._findings.error("MT261", self._root.element.written, f"{port} and {target} share an input: {error}.")
-            step = None
-        return Connection(source=port, target=target, transformation=step, convert_units=not stated)
 
     def _outputs(self) -> Iterator[Connector]:
         for connector in self._root.element.connectors:

@@ -62,7 +62,7 @@ def run(request: Request) -> None:
     for found in description.warnings:
         click.echo(f"{found.location}: {found.cause}", err=True)
     experiment = Experiment(start_s=request.span[0], stop_s=request.span[1], step_s=request.span[2])
-    start = _start(request.values, description)
+    start = start_of(request.values, description)
     options = _options(request, description)
     outputs = request.names or None
     bare = Run(path, experiment=experiment, start=start, outputs=outputs, options=options, description=description)
@@ -84,27 +84,22 @@ def run(request: Request) -> None:
 
 
 def _play(prepared: Run, request: Request, description: Description) -> None:
-    from fmu.recorder import write_csv  # noqa: PLC0415 - only when it is used
+    from fmu.tables import write_csv  # noqa: PLC0415 - only when it is used
 
     times: list[float] = []
     rows: list[Sequence[Any]] = []
-    whole = request.plot is not None or (request.out is not None and request.out.suffix == ".parquet")
 
     def remember(time_s: float, values: Sequence[Any]) -> None:
         times.append(time_s)
         rows.append(values)
 
     progress = Progress(prepared.start_s, prepared.stop_s)
-    sinks: list[Keep] = [progress.at, *([remember] if whole else [])]
+    sinks: list[Keep] = [progress.at, *([remember] if request.plot is not None else [])]
     try:
         if request.out is None:
-            ended = prepared.play(_all([*sinks, write_csv(sys.stdout, prepared.names)]))
-        elif request.out.suffix == ".parquet":
-            ended = prepared.play(_all(sinks))
-            _write_parquet(request.out, prepared.names, times, rows)
+            ended = prepared.play(each_of([*sinks, write_csv(sys.stdout, prepared.names)]))
         else:
-            with _writable(request.out) as file:
-                ended = prepared.play(_all([*sinks, write_csv(file, prepared.names)]))
+            ended = prepared.write(request.out, beside=each_of(sinks))
     finally:
         progress.end()
     if request.plot is not None:
@@ -113,39 +108,14 @@ def _play(prepared: Run, request: Request, description: Description) -> None:
         click.echo("the FMU asked to end before the stop time", err=True)
 
 
-def _all(sinks: Sequence[Keep]) -> Keep:
+def each_of(sinks: Sequence[Keep]) -> Keep:
+    """Gives a row to each."""
+
     def keep(time_s: float, values: Sequence[Any]) -> None:
         for sink in sinks:
             sink(time_s, values)
 
     return keep
-
-
-def _writable(path: Path) -> Any:
-    from dtdl.errors import InputUnreadable  # noqa: PLC0415 - only when it is used
-
-    try:
-        return path.open("w", encoding="utf-8", newline="")
-    except (IsADirectoryError, FileNotFoundError, PermissionError) as error:
-        raise InputUnreadable(f"{path}: {error.strerror}", action="Give a file that can be written.") from error
-
-
-def _write_parquet(path: Path, names: Sequence[str], times: Sequence[float], rows: Sequence[Sequence[Any]]) -> None:
-    from dtdl.errors import InputUnreadable  # noqa: PLC0415 - only when it is used
-
-    try:
-        import pyarrow as pa  # noqa: PLC0415 - an extra
-        from pyarrow import parquet  # noqa: PLC0415
-    except ImportError as error:
-        raise InputUnreadable(
-            f"{path}: Parquet needs pyarrow, which is not installed", action="Run: pip install 'megatwin[parquet]'"
-        ) from error
-    columns = {"time": pa.array(times, pa.float64())}
-    columns |= {name: pa.array([row[k] for row in rows]) for k, name in enumerate(names)}
-    try:
-        parquet.write_table(pa.table(columns), path)
-    except OSError as error:
-        raise InputUnreadable(f"{path}: {error}", action="Give a file that can be written.") from error
 
 
 def _draw(
@@ -184,7 +154,8 @@ def _options(request: Request, description: Description) -> Options:
     return Options(kind="model-exchange", solver=solver, checked=request.checked)
 
 
-def _start(texts: Sequence[str], description: Description) -> dict[str, Any]:
+def start_of(texts: Sequence[str], description: Description) -> dict[str, Any]:
+    """Start values from ``NAME=VALUE``, in the variables' own units."""
     from dtdl.errors import ConfigInvalid  # noqa: PLC0415 - only when it is used
     from interop.simulate.check import start_values  # noqa: PLC0415
     from interop.simulate.settings import FmuSettings  # noqa: PLC0415

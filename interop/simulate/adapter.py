@@ -28,8 +28,10 @@ from fmu.description import Description as FmuDescription
 from fmu.description import Variable
 from fmu.interface import is_taken, mismatch, unit_name
 from fmu.options import choose_interface
+from fmu.realtime import Pacer
 from fmu.shipped import provide
-from fmu.worker import Part, Worker, WorkerLimits
+from fmu.system import Connector, Part, Port, System
+from fmu.worker import Worker, WorkerLimits
 from interop.outbox import Outbox
 from interop.ports import Adapter, Binding, Description, Direction, Observed, Source, WriteResult
 from interop.simulate import check as checks
@@ -42,7 +44,6 @@ _QUEUE: Final = 10_000
 _BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _STEADY_S: Final = 60.0
 _CLOSE_S: Final = 1.0
-_BEHIND_STEPS: Final = 10
 _SILENCE: Final = 0.85
 """Share of stale-after that a step is awaited for; the rest is for reporting."""
 _SILENT_STEPS: Final = 3
@@ -58,6 +59,7 @@ class Pace:
         epoch: UTC instant of simulation time 0.
         steps: Steps made since then.
         late: Steps whose outputs were there later than their time.
+        overruns: Steps that took longer than they may.
         worst_s: The greatest lateness in seconds.
         restarts: How often the simulation began anew.
     """
@@ -65,6 +67,7 @@ class Pace:
     epoch: datetime
     steps: int = 0
     late: int = 0
+    overruns: int = 0
     worst_s: float = 0.0
     restarts: int = 0
 
@@ -123,11 +126,11 @@ class FmuAdapter(Adapter):
         """
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"megatwin-fmu-{self.source.name}")
         try:
-            part = await self._in_thread(self._prepare)
+            system = await self._in_thread(self._prepare)
         except BaseException:
             self._thread.shutdown(wait=False)
             raise
-        self._task = asyncio.create_task(self._live(part), name=f"simulation {self.source.name}")
+        self._task = asyncio.create_task(self._live(system), name=f"simulation {self.source.name}")
         return self
 
     async def __aexit__(
@@ -151,7 +154,7 @@ class FmuAdapter(Adapter):
             if self._thread is not None:
                 self._thread.shutdown(wait=False)
 
-    def _prepare(self) -> Part:
+    def _prepare(self) -> System:
         """Finds the FMU, builds it if it ships unbuilt, and resolves names; in the thread."""
         settings = self._settings
         description = checks.describe(settings, self.source.base)
@@ -172,7 +175,13 @@ class FmuAdapter(Adapter):
         for name in self._input_names:
             first = start.get(name, self._known(name).start)
             self._samples[name] = Sample(_json(first), GOOD if first is not None else BAD_WAITING)
-        return Part(name=self.source.name, fmu=path, start=start, inputs=self._input_names, outputs=self._output_names)
+        name = self.source.name
+        return System(
+            name=name,
+            parts=(Part(name=name, fmu=path, start=start),),
+            inputs=[Connector(name=taken, port=Port(name, taken)) for taken in self._input_names],
+            outputs=[Connector(name=given, port=Port(name, given)) for given in self._output_names],
+        )
 
     def _known(self, name: str) -> Variable:
         assert self._description is not None
@@ -180,14 +189,14 @@ class FmuAdapter(Adapter):
         assert variable is not None
         return variable
 
-    async def _live(self, part: Part) -> None:
+    async def _live(self, system: System) -> None:
         """Runs the simulation, and begins anew when it fails, until cancelled."""
         limits = WorkerLimits(memory_bytes=self._settings.memory, call_s=self._settings.call_deadline)
         failures = 0
         clock = asyncio.get_running_loop().time
         while True:
             begun = clock()
-            self._worker = Worker([part], limits=limits)
+            self._worker = Worker(system, limits=limits)
             try:
                 values = await self._in_thread(self._worker.start)
                 self._came_up(values)
@@ -224,28 +233,24 @@ class FmuAdapter(Adapter):
 
     async def _pace(self, worker: Worker) -> None:
         """Steps at absolute times until the FMU asks to end."""
-        step_s, factor = self._settings.step, self._settings.factor
+        step_s = self._settings.step
         clock = asyncio.get_running_loop().time
-        origin = clock()
-        patience_s = max(1.0, _BEHIND_STEPS * step_s / factor)
-        heard = origin
+        pacer = Pacer(step_s, self._settings.factor, clock)
+        heard = clock()
         while not worker.ended:
             inputs = [self._inputs.get(name) for name in self._input_names]
+            pacer.begin()
             values = await self._stepped(partial(worker.step, step_s, inputs), heard)
             heard = clock()
-            self.pace.steps += 1
-            t = self.pace.steps * step_s
-            ahead_s = origin + t / factor - clock()
-            if ahead_s > 0:
-                await asyncio.sleep(ahead_s)
-            else:
-                self.pace.late += 1
-                self.pace.worst_s = max(self.pace.worst_s, -ahead_s)
-                # let readers run, however far behind
-                await asyncio.sleep(0)
-            if -ahead_s > patience_s:
-                origin += self._skip(-ahead_s)
-            self._give(values, self.pace.epoch + timedelta(seconds=t))
+            ahead_s = pacer.done()
+            self.pace.steps, self.pace.late, self.pace.worst_s = pacer.made, pacer.late, pacer.worst_s
+            self.pace.overruns = pacer.overruns
+            # readers run, however far behind it is
+            await asyncio.sleep(max(ahead_s, 0.0))
+            if -ahead_s > pacer.patience_s:
+                self._skip(-ahead_s)
+                pacer.skip(-ahead_s)
+            self._give(values, self.pace.epoch + timedelta(seconds=pacer.time_s))
 
     async def _stepped(self, step: Callable[[], list[Any]], heard: float) -> list[Any]:
         """Waits for a step, and says that the simulation is down for as long as the step is late.
@@ -273,13 +278,12 @@ class FmuAdapter(Adapter):
             self._put(LinkEvent(self.source.name, "up", utc_now()))
         return values
 
-    def _skip(self, behind_s: float) -> float:
+    def _skip(self, behind_s: float) -> None:
         """Moves the epoch when the simulation cannot catch up, after a sleep of the machine for example."""
         since = utc_now() - timedelta(seconds=behind_s)
         self.pace.epoch += timedelta(seconds=behind_s)
         cause = f"the simulation was {behind_s:.1f} s late and goes on from now"
         self._put(LinkEvent(self.source.name, "gap", since, utc_now(), cause=cause))
-        return behind_s
 
     def _give(self, values: Sequence[Any], source_time: datetime) -> None:
         now = utc_now()

@@ -106,3 +106,45 @@ def test_a_finding_of_two_checks_is_shown_once(tmp_path: Path, capsys: pytest.Ca
     (tmp_path / "x.ssd").write_text(make.ssd(make.bindings('<ssd:ParameterBinding source="a.ssv"/>')))
     assert main(["check", str(tmp_path), "--format", "concise"]) == 0
     assert capsys.readouterr().out.count("MT249") == 1
+
+
+@pytest.fixture
+def driven(relay: Path, tmp_path: Path) -> Path:
+    inside = (
+        make.connectors("wanted input Real", "ya output Real", "yb output Real")
+        + make.elements(
+            make.relay("a", "u input Real", "y output Real"), make.relay("b", "u input Real", "y output Real")
+        )
+        + make.connections("/wanted a/u", "/wanted b/u", "a/y /ya", "b/y /yb")
+    )
+    return make.pack(tmp_path / "d.ssp", {"SystemStructure.ssd": make.ssd(inside), "resources/Relay.fmu": relay})
+
+
+def test_inputs_and_start_values_of_a_system_are_given(driven: Path, tmp_path: Path) -> None:
+    out = tmp_path / "r.csv"
+    command = ["sim", str(driven), "--until", "2", "--step", "1", "--set", "b.k=3", "--out", str(out)]
+    assert main([*command, "--in", "wanted=1+t", "--algorithm", "gauss-seidel"]) == 0
+    assert out.read_text().splitlines() == ["time,ya,yb", "0.0,1.0,3.0", "1.0,1.0,3.0", "2.0,2.0,6.0"]
+    facts = json.loads((tmp_path / "r.csv.meta.json").read_text())
+    assert facts["algorithm"]["master"] == "gauss-seidel"
+    assert facts["inputs"]
+    assert main([*command, "--in", "none=1"]) == 2
+    assert main([*command, "--set", "k=3"]) == 2
+    assert main([*command, "--solver", "rk4"]) == 2
+
+
+def test_results_are_written_as_parquet_at_the_rate_that_is_asked_for(driven: Path, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    out = tmp_path / "r.parquet"
+    command = ["sim", str(driven), "--until", "1", "--step", "0.125", "--every", "2", "--out", str(out)]
+    assert main([*command, "--in", "wanted=4"]) == 0
+    table = parquet.read_table(out).to_pydict()
+    assert table["time"] == [0.0, 0.25, 0.5, 0.75, 1.0]
+    assert table["ya"] == [4.0] * 5
+
+
+def test_an_algorithm_that_makes_no_sense_is_refused(driven: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sim", str(driven), "--relaxation", "2"]) == 5
+    assert "relaxation" in capsys.readouterr().err
+    assert main(["sim", str(driven), "--adaptive", "1e-3", "0.1", "0.01"]) == 5
+    assert "steps from 0.1 s to 0.01 s" in capsys.readouterr().err

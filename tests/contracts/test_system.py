@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fmu.options import Options
 from fmu.system import Algorithm, Connection, Connector, Linear, Lookup, Part, Port, System
 
 COUPLED = System(
@@ -47,3 +48,14 @@ def test_a_part_is_found_by_its_name() -> None:
 
 def test_the_default_algorithm_is_plain_jacobi() -> None:
     assert Algorithm() == Algorithm(master="jacobi", loops="none", extrapolation=0, adaptive=None)
+
+
+def test_an_instance_runs_as_its_options_say_by_default_as_its_fmu_does() -> None:
+    assert Part(name="a", fmu=Path("a.fmu")).options == Options()
+    chosen = System.of(Path("a.fmu"), options=Options(kind="model-exchange"))
+    assert chosen.parts[0].options.kind == "model-exchange"
+
+
+def test_inputs_of_one_name_are_one_value_from_outside() -> None:
+    inputs = tuple(Connector(name=name, port=Port("pid", name + str(k))) for k, name in enumerate("abac"))
+    assert System(name="s", parts=COUPLED.parts, inputs=inputs).input_names == ["a", "b", "c"]

@@ -20,6 +20,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from fmu.kernel.library import wheel_name
 from fmu.shipped import library_names
 from tests.e2e.harness import ROOT
 
@@ -116,13 +117,15 @@ def test_the_wheel_is_for_one_platform_and_holds_the_data_and_the_built_fmus(whe
     assert not wheel.name.endswith("-any.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     data = {name.removeprefix("dtdl/_data/") for name in names if name.startswith("dtdl/_data/")}
-    assert {f"fmu/library/{name}.fmu" for name in library_names()} <= data
+    built = {f"fmu/kernel/{wheel_name()}", *(f"fmu/library/{name}.fmu" for name in library_names())}
+    assert built <= data
     tracked = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "models", "schemas", "examples"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout.split("\n")  # fmt: skip
-    assert data - {f"fmu/library/{name}.fmu" for name in library_names()} == set(tracked) - {""}
-    assert not {name for name in names if "__pycache__" in name or name.endswith((".pyc", ".pem", ".der", ".so"))}
+    assert data - built == set(tracked) - {""}
+    others = names - {f"dtdl/_data/{name}" for name in built}
+    assert not {name for name in others if "__pycache__" in name or name.endswith((".pyc", ".pem", ".der", ".so"))}
     tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
     assert tops == {"dtdl", "fmu", "interop", "megatwin"}
     assert {name.rsplit("/", 1)[1] for name in names if "/licenses/" in name} == {"LICENSE", "NOTICE"}
@@ -160,3 +163,14 @@ def test_the_environment_of_these_tests_is_bare(bare: Bare) -> None:
     found = bare.run("python", "-c", "import pytest")
     assert "ModuleNotFoundError" in found.stderr
     assert str(ROOT) not in bare.run("python", "-c", "import sys; print(sys.path)").stdout
+
+
+def test_an_installed_wheel_couples_fmus_in_the_compiled_loop_without_a_compiler(bare: Bare) -> None:
+    code = (
+        "import fmu\n"
+        "room = fmu.library_fmu('RoomThermal')\n"
+        "with fmu.Worker(fmu.System.of(room, outputs=['T_room'])) as worker:\n"
+        "    print(worker.loop, worker.why, len(worker.step(1.0)))\n"
+    )
+    done = bare.run("python", "-c", code)
+    assert done.stdout.split() == ["compiled", "1"], done.stdout + done.stderr

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fmu.build import build
+from tests.fmu.reference.models import make
 
 SOURCES = Path(__file__).parent / "sources"
 
@@ -18,3 +19,12 @@ def fmus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for source in sorted(SOURCES.iterdir()):
         build(source, folder / f"{source.name}.fmu")
     return folder
+
+
+@pytest.fixture(scope="session")
+def reference_fmus_of(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Some of the reference models, by name and version."""
+    folder = tmp_path_factory.mktemp("models")
+    wanted = [("Feedthrough", 1), ("Feedthrough", 2), ("Feedthrough", 3), ("VanDerPol", 2), ("VanDerPol", 3),
+              ("StateSpace", 3)]  # fmt: skip
+    return {f"{name}{version}": make(name, version, folder) for name, version in wanted}

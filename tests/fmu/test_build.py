@@ -13,7 +13,8 @@ from fmu.binaries import check_platform, platform_names, platforms_of
 from fmu.build import build
 from fmu.description import read_description
 from fmu.shipped import library_source
-from fmu.worker import Part, Worker
+from fmu.system import System
+from fmu.worker import Worker
 
 ECHO = Path(__file__).parent / "sources" / "Echo"
 
@@ -31,8 +32,8 @@ def test_a_source_fmu_gets_a_binary(tmp_path: Path) -> None:
     built = build(ECHO, tmp_path / "Echo.fmu")
     bare = without_binaries(built, tmp_path / "Bare.fmu")
     with pytest.raises(PlatformMissing, match="megatwin fmu build"):
-        Worker([Part(name="e", fmu=bare, outputs=["level"])]).start()
-    with Worker([Part(name="e", fmu=build(bare, tmp_path / "Again.fmu"), outputs=["level"])]):
+        Worker(System.of(bare, outputs=["level"])).start()
+    with Worker(System.of(build(bare, tmp_path / "Again.fmu"), outputs=["level"])):
         pass
 
 

@@ -14,9 +14,11 @@ PAGE = (Path(__file__).parents[2] / "docs" / "fmu.md").read_text(encoding="utf-8
 
 
 def test_the_python_on_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    code = "\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
     exec(compile(code, "docs/fmu.md", "exec"), {})
-    assert capsys.readouterr().out.splitlines()[0] == "degC"
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == "degC"
+    assert shown[-1].endswith(" compiled")
 
 
 def test_every_setting_and_every_shipped_fmu_is_on_the_page() -> None:

@@ -18,7 +18,8 @@ from fmu.note import Board, Note
 from fmu.options import Options
 from fmu.recorder import simulate
 from fmu.solvers import FIXED, NAMES, Solver
-from fmu.worker import Part, Worker
+from fmu.system import System
+from fmu.worker import Worker
 from tests.fmu.exchange.models import make
 
 VERSIONS = (1, 2, 3)
@@ -247,8 +248,7 @@ def test_an_fmu_without_that_capability_says_so(open_: Open) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_worker_runs_model_exchange_like_co_simulation(exchange_fmus: Shelf, version: int) -> None:
-    part = Part(name="d", fmu=exchange_fmus["Dahlquist", version], inputs=["u"], outputs=["x"])
-    with Worker([part]) as worker:
+    with Worker(System.of(exchange_fmus["Dahlquist", version], inputs=["u"], outputs=["x"])) as worker:
         assert worker.step(1.0, [0.0])[0] == pytest.approx(math.exp(-1), abs=1e-5)
         assert worker.step(1.0, [None])[0] == pytest.approx(math.exp(-2), abs=1e-5)
 

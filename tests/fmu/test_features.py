@@ -18,7 +18,8 @@ from fmu.loader import open_instance
 from fmu.note import Board, Note
 from fmu.options import Options
 from fmu.recorder import simulate
-from fmu.worker import Part, Worker
+from fmu.system import System
+from fmu.worker import Worker
 
 SOURCES = Path(__file__).parent / "features"
 
@@ -229,6 +230,5 @@ def test_a_terminal_that_names_no_variable_is_a_warning_with_its_line(
 
 
 def test_a_worker_takes_arrays(features: dict[str, Path]) -> None:
-    part = Part(name="a", fmu=features["Arrays"], start={"n": 1}, inputs=["u"], outputs=["y"])
-    with Worker([part]) as worker:
+    with Worker(System.of(features["Arrays"], start={"n": 1}, inputs=["u"], outputs=["y"])) as worker:
         assert worker.step(0.1, [[1.5, 2.5]]) == [[1.5, 2.5]]

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dtdl.errors import FmuError, InputUnreadable, StepFailed
 from fmu.description import Experiment, read_description
-from fmu.recorder import Inputs, Run, read_inputs, simulate, write_csv
+from fmu.recorder import (
+    Inputs,
+    Run,
+    SystemRun,
+    read_inputs,
+    recording,
+    simulate,
+    simulate_system,
+    write_csv,
+)
 from fmu.shipped import library_fmu, library_source
+from fmu.system import Algorithm, Connection, Connector, Part, Port, System
 
 
 def test_both_ends_are_recorded_and_a_rest_is_a_shorter_step() -> None:
@@ -90,3 +102,58 @@ def test_rows_before_a_crash_are_handed_on(fmus: Path) -> None:
 def test_a_run_that_is_none_is_refused(experiment: Experiment) -> None:
     with pytest.raises(FmuError):
         Run(library_source("RoomThermal"), experiment=experiment)
+
+
+def house() -> System:
+    room = library_fmu("RoomThermal")
+    return System(
+        name="house",
+        parts=(Part(name="a", fmu=room, start={"T_start": 10.0}), Part(name="b", fmu=room)),
+        connections=(Connection(source=Port("a", "T_room"), target=Port("b", "T_ambient")),),
+        inputs=(Connector(name="heat", port=Port("a", "heat_load")),),
+        outputs=(Connector(name="T", port=Port("b", "T_room")),),
+        experiment=Experiment(stop_s=100.0, step_s=10.0),
+    )
+
+
+def test_a_system_is_run_and_says_what_it_takes_to_repeat_it() -> None:
+    system = recording(house(), [Port("a", "T_room")])
+    inputs = Inputs(names=["heat"], time_s=[0.0, 50.0], rows=[[0.0], [5000.0]])
+    algorithm = Algorithm(master="gauss-seidel")
+    first = simulate_system(system, algorithm=algorithm, inputs=inputs)
+    again = simulate_system(system, algorithm=algorithm, inputs=inputs)
+    assert first == again
+    assert list(first.names) == ["T", "a.T_room"]
+    assert len(first.time_s) == 11
+    assert first["a.T_room"][5] < first["a.T_room"][-1]
+    metadata = first.metadata
+    assert (metadata["loop"], metadata["steps"], metadata["endedEarly"]) == ("compiled", 10, False)
+    assert metadata["algorithm"]["master"] == "gauss-seidel"
+    assert len(metadata["fmus"]["RoomThermal.fmu"]) == len(metadata["inputs"]) == 64
+    other = simulate_system(system, algorithm=algorithm, inputs=replace(inputs, rows=[[0.0], [5000.5]]))
+    assert other.metadata["inputs"] != metadata["inputs"]
+    some = simulate_system(system, algorithm=algorithm, inputs=inputs, every=5)
+    assert list(some.time_s) == [0.0, 50.0, 100.0]
+    assert some["T"] == [first["T"][0], first["T"][5], first["T"][10]]
+
+
+def test_results_on_disk_are_the_ones_in_memory(tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    system = house()
+    expected = simulate_system(system)
+    assert not SystemRun(system).write(tmp_path / "r.csv")
+    assert not SystemRun(system).write(tmp_path / "r.parquet")
+    header, *rows = list(csv.reader((tmp_path / "r.csv").read_text().splitlines()))
+    assert header == ["time", "T"]
+    assert [float(row[1]) for row in rows] == expected["T"]
+    assert json.loads((tmp_path / "r.csv.meta.json").read_text())["stepSize"] == 10.0
+    table = parquet.read_table(tmp_path / "r.parquet")
+    assert table.column_names == ["time", "T"]
+    assert table["T"].to_pylist() == expected["T"]
+    stored = parquet.ParquetFile(tmp_path / "r.parquet").metadata.metadata[b"megatwin"]
+    assert json.loads(stored)["algorithm"]["master"] == "jacobi"
+    with pytest.raises(InputUnreadable, match=r"written as \.csv or \.parquet"):
+        SystemRun(system).write(tmp_path / "r.txt")
+    with pytest.raises(FmuError, match="no input 'cold'"):
+        SystemRun(system, inputs=Inputs(names=["cold"], time_s=[0.0], rows=[[0.0]]))

@@ -13,7 +13,8 @@ from dtdl.errors import FmuError
 from fmu.description import Experiment, read_description
 from fmu.description_xml import to_scalar
 from fmu.recorder import Inputs, Run, read_inputs, simulate
-from fmu.worker import Part, Worker
+from fmu.system import System
+from fmu.worker import Worker
 from tests.fmu.reference.models import CASES, MODELS, make, variables_of
 
 TOLERANCE = 1e-9
@@ -89,14 +90,13 @@ def test_every_type_goes_in_and_comes_out(reference_fmus: dict[tuple[str, int], 
     }  # fmt: skip
     variables = variables_of(MODELS["Feedthrough"], version)
     inputs = [v for v in variables if v.causality == "input"]
-    part = Part(
-        name="f",
-        fmu=reference_fmus["Feedthrough", version],
+    system = System.of(
+        reference_fmus["Feedthrough", version],
         inputs=[v.name for v in inputs],
         outputs=[v.name for v in variables if v.causality == "output"],
     )
     given = [values[v.type] for v in inputs]
-    with Worker([part]) as worker:
+    with Worker(system) as worker:
         assert worker.step(0.1, given) == given
         assert worker.step(0.1, [None] * len(given)) == given
 
@@ -126,12 +126,12 @@ def test_an_array_of_the_wrong_length_is_refused(reference_fmus: dict[tuple[str,
 
 def test_one_step_at_a_time_is_the_same_as_many_at_once(reference_fmus: dict[tuple[str, int], Path]) -> None:
     fmu = reference_fmus["VanDerPol", 2]
-    part = Part(name="v", fmu=fmu, outputs=["x0", "x1"])
-    with Worker([part]) as single, Worker([part]) as many:
+    system = System.of(fmu, outputs=["x0", "x1"])
+    with Worker(system) as single, Worker(system) as many:
         assert [single.step(0.01, []) for _ in range(50)] == [values for _, values in many.run(0.01, 50)]
 
 
 def test_inputs_that_are_no_inputs_are_refused_before_a_run(reference_fmus: dict[tuple[str, int], Path]) -> None:
     inputs = Inputs(names=["x0"], time_s=[0.0], rows=[[1.0]])
-    with pytest.raises(FmuError, match="takes no start value"):
+    with pytest.raises(FmuError, match="cannot be set"):
         Run(reference_fmus["VanDerPol", 2], inputs=inputs).play(lambda _time, _values: None)

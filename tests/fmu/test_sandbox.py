@@ -11,7 +11,8 @@ import pytest
 
 from dtdl.errors import StepFailed
 from fmu import sandbox
-from fmu.worker import Part, Worker, WorkerLimits
+from fmu.system import System
+from fmu.worker import Worker, WorkerLimits
 
 needs_it = pytest.mark.skipif(bool(sandbox.why_not()), reason=sandbox.why_not() or "it works")
 TRY = """
@@ -54,16 +55,16 @@ def test_a_wrapped_program_writes_to_its_folder_only_and_reaches_nobody(tmp_path
 
 @needs_it
 def test_a_crash_in_the_sandbox_names_its_signal(fmus: Path) -> None:
-    part = Part(name="r", fmu=fmus / "Rogue.fmu", start={"mode": 1.0}, outputs=["out"])
-    with Worker([part], limits=WorkerLimits(sandbox=True)) as worker, pytest.raises(StepFailed, match="SIGSEGV"):
+    system = System.of(fmus / "Rogue.fmu", start={"mode": 1.0}, outputs=["out"])
+    with Worker(system, limits=WorkerLimits(sandbox=True)) as worker, pytest.raises(StepFailed, match="SIGSEGV"):
         worker.step(1.0, [])
 
 
 @needs_it
 def test_a_hang_in_the_sandbox_is_ended(fmus: Path) -> None:
-    part = Part(name="r", fmu=fmus / "Rogue.fmu", start={"mode": 2.0}, outputs=["out"])
+    system = System.of(fmus / "Rogue.fmu", start={"mode": 2.0}, outputs=["out"])
     limits = WorkerLimits(sandbox=True, call_s=0.5)
-    with Worker([part], limits=limits) as worker:
+    with Worker(system, limits=limits) as worker:
         folder = worker._folder
         with pytest.raises(StepFailed, match="did not return"):
             worker.step(1.0, [])
@@ -76,8 +77,8 @@ def test_without_bubblewrap_a_worker_runs_all_the_same(fmus: Path, monkeypatch: 
     sandbox._tried.cache_clear()
     try:
         assert sandbox.why_not() == "bubblewrap is not installed"
-        part = Part(name="e", fmu=fmus / "Echo.fmu")
-        with Worker([part], limits=WorkerLimits(sandbox=True)) as worker:
+        system = System.of(fmus / "Echo.fmu")
+        with Worker(system, limits=WorkerLimits(sandbox=True)) as worker:
             assert worker.step(1.0, []) == []
     finally:
         sandbox._tried.cache_clear()

@@ -11,7 +11,9 @@ import pytest
 
 from dtdl.errors import FmuError, StepFailed
 from fmu.build import build
-from fmu.worker import Part, Worker
+from fmu.system import System
+from fmu.worker import Worker
+from tests.fmu.systems import side_by_side
 
 ROOT = Path(__file__).parents[2]
 SOURCES = Path(__file__).parent / "sources"
@@ -58,8 +60,8 @@ def test_what_an_fmu_of_an_older_version_logs_is_in_the_error_of_its_own_instanc
     version: int, call: str, tmp_path: Path
 ) -> None:
     fmu = rogue_of(version, tmp_path)
-    parts = [Part(name=name, fmu=fmu, start={"mode": mode}, outputs=["out"]) for name, mode in (("b", 6.0), ("a", 0.0))]
-    with Worker(parts) as worker, pytest.raises(StepFailed, match=r"b .*: the rogue says no") as caught:
+    parts = [(name, fmu, {"mode": mode}, [], ["out"]) for name, mode in (("b", 6.0), ("a", 0.0))]
+    with Worker(side_by_side(*parts)) as worker, pytest.raises(StepFailed, match=r"b .*: the rogue says no") as caught:
         worker.step(1.0, [])
     assert (caught.value.instance, caught.value.call) == ("b", call)
 
@@ -67,7 +69,7 @@ def test_what_an_fmu_of_an_older_version_logs_is_in_the_error_of_its_own_instanc
 @pytest.mark.parametrize(("version", "call"), [(1, "Rogue_fmiInitializeSlave"), (2, "fmi2ExitInitializationMode")])
 def test_an_fmu_of_an_older_version_may_refuse_to_start(version: int, call: str, tmp_path: Path) -> None:
     with pytest.raises(StepFailed, match="mode 9 refuses to start") as caught:
-        Worker([Part(name="r", fmu=rogue_of(version, tmp_path), start={"mode": 9.0})]).start()
+        Worker(System.of(rogue_of(version, tmp_path), start={"mode": 9.0})).start()
     assert caught.value.call == call
 
 
@@ -76,7 +78,7 @@ def test_the_values_of_a_message_are_filled_in(tmp_path: Path) -> None:
     changed = edited(fmu, "sources/cosim.h", '"%s", why', '"%s (%d of %g)", why, 7, 2.5', tmp_path / "changed.fmu")
     built = build(changed, tmp_path / "built.fmu")
     with (
-        Worker([Part(name="r", fmu=built, start={"mode": 6.0})]) as worker,
+        Worker(System.of(built, start={"mode": 6.0})) as worker,
         pytest.raises(StepFailed, match=r"the rogue says no \(7 of 2\.5\)"),
     ):
         worker.step(1.0, [])
@@ -84,7 +86,7 @@ def test_the_values_of_a_message_are_filled_in(tmp_path: Path) -> None:
 
 def test_an_fmu_may_lack_a_function_that_is_not_called(fmus: Path, tmp_path: Path) -> None:
     lacking = edited(fmus / "Rogue.fmu", "sources/cosim.h", "fmi3GetClock", "other", tmp_path / "lacking.fmu")
-    with Worker([Part(name="r", fmu=build(lacking, tmp_path / "r.fmu"), outputs=["out"])]) as worker:
+    with Worker(System.of(build(lacking, tmp_path / "r.fmu"), outputs=["out"])) as worker:
         assert worker.step(1.0, []) == [1.0]
 
 
@@ -94,7 +96,7 @@ def test_an_fmu_that_lacks_a_function_that_is_called_is_refused(fmus: Path, tmp_
     old = "fmi3Get##type" if name == "fmi3GetFloat64" else name
     lacking = edited(fmus / "Rogue.fmu", "sources/cosim.h", old, old.replace("fmi3", "other"), tmp_path / "lacking.fmu")
     with pytest.raises(FmuError, match=f"lacks the function {name}"):
-        Worker([Part(name="r", fmu=build(lacking, tmp_path / "r.fmu"), outputs=["out"])]).start()
+        Worker(System.of(build(lacking, tmp_path / "r.fmu"), outputs=["out"])).start()
 
 
 def test_a_binary_that_cannot_be_loaded_is_named(fmus: Path, tmp_path: Path) -> None:
@@ -103,13 +105,13 @@ def test_a_binary_that_cannot_be_loaded_is_named(fmus: Path, tmp_path: Path) -> 
         for entry in archive.infolist():
             out.writestr(entry, b"no library" if entry.filename.endswith(".so") else archive.read(entry))
     with pytest.raises(FmuError, match="its binary cannot be loaded"):
-        Worker([Part(name="r", fmu=broken, outputs=["out"])]).start()
+        Worker(System.of(broken, outputs=["out"])).start()
 
 
 def test_fmpy_is_imported_in_the_worker_only(fmus: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from fmu import Part, Worker\n"
-        f"with Worker([Part(name='r', fmu=Path({str(fmus / 'Rogue.fmu')!r}))]) as worker:\n"
+        "import sys; from pathlib import Path; from fmu import System, Worker\n"
+        f"with Worker(System.of(Path({str(fmus / 'Rogue.fmu')!r}))) as worker:\n"
         "    theirs = 'fmpy/' in Path(f'/proc/{worker.pid}/maps').read_text()\n"
         "print(theirs, 'fmpy' in sys.modules)"
     )

@@ -13,13 +13,17 @@ import pytest
 
 from dtdl.errors import DescriptionInvalid, FmuError
 from fmu.description import Experiment
+from fmu.options import Options
 from fmu.recorder import simulate_system
 from fmu.ssp import bindings_of, from_system, open_ssp, to_system
 from fmu.ssp.common import BaseUnit, Unit
 from fmu.ssp.flatten import flatten
-from fmu.system import Connection, Connector, Linear, Lookup, Part, Port, System
+from fmu.system import Algorithm, Connection, Connector, Linear, Lookup, Part, Port, System
+from fmu.worker import Worker
 from tests.fmu import ssp_files as make
 
+START = {"k": 2.0, "state": 2, "flag": True, "count": 5}
+COSIM = Options(kind="co-simulation")
 RPM = 0.10471975511965977
 
 Build = Callable[..., System]
@@ -130,13 +134,12 @@ def test_inputs_and_outputs_of_the_system_are_found(flat: Build) -> None:
         + make.connections("/wanted a/u", "/wanted b/u", "a/y /seen|<ssc:LinearTransformation factor='5'/>"),
         top=make.units(),
     )
-    (wanted,), (seen,) = system.inputs, system.outputs
+    (wanted, other), (seen,) = system.inputs, system.outputs
     assert (wanted.name, wanted.port, wanted.unit) == ("wanted", Port("a", "u"), "rpm")
     assert wanted.transformation == Linear(factor=pytest.approx(RPM), offset=0.0)
+    assert other == dataclasses.replace(wanted, port=Port("b", "u"))
     assert seen == Connector(name="seen", port=Port("a", "y"), transformation=Linear(factor=5.0))
-    # a contract of the coupling: one variable for an input; the others take it from that one
-    assert [(str(each.source), str(each.target)) for each in system.connections] == [("a.u", "b.u")]
-    assert system.connections[0].transformation in (None, Linear(factor=pytest.approx(1.0), offset=0.0))
+    assert not system.connections
 
 
 @pytest.mark.parametrize(
@@ -378,8 +381,8 @@ def test_parameters_inside_an_fmu_are_read(flat: Build, fmus: Path, tmp_path: Pa
 
 def test_the_implementation_says_which_interface_is_used(flat: Build) -> None:
     part = make.relay("a").replace("<ssd:Component ", '<ssd:Component implementation="CoSimulation" ')
-    assert flat(make.elements(part, make.relay("b"))).parts[0].kind == "co-simulation"
-    assert flat(make.elements(make.relay("b"))).parts[0].kind is None
+    assert flat(make.elements(part, make.relay("b"))).parts[0].options.kind == "co-simulation"
+    assert flat(make.elements(make.relay("b"))).parts[0].options.kind is None
 
 
 ERROR, WARNING = "error", "warning"
@@ -491,7 +494,12 @@ def test_a_built_system_comes_back_the_same(fmus: Path, tmp_path: Path) -> None:
     system = System(
         name="built",
         parts=(
-            Part(name="a", fmu=relay, start={"k": 2.0, "state": 2, "flag": True, "count": 5}, kind="co-simulation"),
+            Part(
+                name="a",
+                fmu=relay,
+                start={"k": 2.0, "state": 2, "flag": True, "count": 5},
+                options=COSIM,
+            ),
             Part(name="sub.b", fmu=relay, step_s=0.125, isolate=True),
         ),
         connections=(
@@ -561,11 +569,31 @@ def test_an_input_that_feeds_several_fmus_stays_one_input(flat: Build, fmus: Pat
     for first, second in zip(system.inputs, again.inputs, strict=True):
         assert (first.name, first.port) == (second.name, second.port)
         assert second.transformation == first.transformation
-    (one,) = [each for each in again.connections if each.target == Port("b", "u")]
+    assert [connector.name for connector in again.inputs] == ["wanted", "wanted", "raw", "raw"]
+    assert not again.connections
+    (one,) = [each for each in again.inputs if each.port == Port("b", "u")]
     assert isinstance(one.transformation, Linear)
-    # from a.u, which is in rad/s: twice that, and one
-    assert one.transformation.factor == pytest.approx(2.0)
+    assert one.transformation.factor == pytest.approx(2.0 * RPM)
     assert one.transformation.offset == pytest.approx(1.0)
+
+
+def test_all_that_share_an_input_see_its_new_value_in_the_same_step(flat: Build, fmus: Path) -> None:
+    system = flat(
+        make.connectors("wanted input Real", "ya output Real", "yb output Real")
+        + make.elements(
+            make.relay("a", "u input Real", "y output Real"), make.relay("b", "u input Real", "y output Real")
+        )
+        + make.connections(
+            "/wanted a/u", "/wanted b/u|<ssc:LinearTransformation factor='2' offset='1'/>", "a/y /ya", "b/y /yb"
+        )
+    )
+    parts = tuple(dataclasses.replace(part, fmu=fmus / "Relay.fmu") for part in system.parts)
+    with Worker(dataclasses.replace(system, parts=parts), algorithm=Algorithm(master="jacobi")) as worker:
+        worker.step(0.5, [10.0])
+        first = worker.step(0.5, [7.0])
+        second = worker.step(0.5, [7.0])
+    assert first == second
+    assert first[1] == pytest.approx(2 * first[0] + 1)
 
 
 def test_what_ssp_has_no_form_for_is_refused(fmus: Path) -> None:
@@ -630,7 +658,7 @@ def test_what_is_written_follows_the_schema_of_the_standard(fmus: Path, tmp_path
         name="built",
         parts=(
             Part(name="a", fmu=relay, start={"k": 2.0, "state": 2, "flag": True, "count": 5}, step_s=0.5),
-            Part(name="b", fmu=relay, kind="co-simulation"),
+            Part(name="b", fmu=relay, options=COSIM),
         ),
         connections=(
             Connection(source=Port("a", "y"), target=Port("b", "u"), transformation=Linear(factor=2.0)),

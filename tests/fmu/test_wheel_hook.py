@@ -10,6 +10,7 @@ import pytest
 from hatchling.bridge.app import Application
 
 from fmu.binaries import platform_names
+from fmu.kernel.library import wheel_name
 from fmu.shipped import library_names
 from hatch_build import FmuBuildHook
 
@@ -27,12 +28,13 @@ def test_a_wheel_has_every_shipped_fmu_built() -> None:
     hook, data = initialized("wheel", "standard")
     try:
         assert sorted(data["force_include"].values()) == [
-            f"dtdl/_data/fmu/library/{name}.fmu" for name in library_names()
+            f"dtdl/_data/fmu/kernel/{wheel_name()}",
+            *(f"dtdl/_data/fmu/library/{name}.fmu" for name in library_names()),
         ]
         assert data["pure_python"] is False
         assert data["tag"].startswith("py3-none-")
         assert "-" not in data["tag"].removeprefix("py3-none-")
-        for built in data["force_include"]:
+        for built in (built for built in data["force_include"] if built.endswith(".fmu")):
             with zipfile.ZipFile(built) as archive:
                 folders = {name.split("/")[1] for name in archive.namelist() if name.startswith("binaries/")}
             assert folders & {platform_names(2)[0], platform_names(3)[0]}

@@ -15,7 +15,9 @@ import pytest
 from dtdl.errors import FmuError, StepFailed
 from fmu.build import build
 from fmu.shipped import library_fmu
-from fmu.worker import Part, Worker, WorkerLimits
+from fmu.system import System
+from fmu.worker import Worker, WorkerLimits
+from tests.fmu.systems import side_by_side
 
 ROOT = Path(__file__).parents[2]
 SOURCES = Path(__file__).parent / "sources"
@@ -23,7 +25,7 @@ SOURCES = Path(__file__).parent / "sources"
 
 def rogue(fmus: Path, mode: int, *, when: float = 2.0, limits: WorkerLimits | None = None) -> Worker:
     start = {"mode": float(mode), "when": when}
-    return Worker([Part(name="r", fmu=fmus / "Rogue.fmu", start=start, outputs=["out"])], limits=limits)
+    return Worker(System.of(fmus / "Rogue.fmu", start=start, outputs=["out"]), limits=limits)
 
 
 def five_steps(worker: Worker) -> None:
@@ -76,7 +78,7 @@ def test_an_fmu_that_takes_all_memory_is_ended(fmus: Path) -> None:
 def test_an_fmu_that_prints_much_neither_blocks_nor_fills_anything(fmus: Path) -> None:
     with rogue(fmus, 8, when=0) as worker:
         assert worker.step(1.0, []) == [1.0]
-        assert len(worker._tail.text()) <= 4096
+        assert len(worker._process.tail.text()) <= 4096
 
 
 def test_a_refused_initialization_is_named(fmus: Path) -> None:
@@ -94,12 +96,12 @@ def test_a_failed_worker_says_so_ever_after(fmus: Path) -> None:
 
 def test_several_instances_share_one_worker() -> None:
     room, tank = library_fmu("RoomThermal"), library_fmu("TankLevel")
-    parts = [
-        Part(name="a", fmu=room, start={"T_start": 25.0}, inputs=["heat_load"], outputs=["T_room"]),
-        Part(name="b", fmu=room, inputs=["heat_load", "T_ambient"], outputs=["T_room"]),
-        Part(name="t", fmu=tank, inputs=["inflow"], outputs=["level", "outflow"]),
-    ]
-    with Worker(parts) as worker:
+    system = side_by_side(
+        ("a", room, {"T_start": 25.0}, ["heat_load"], ["T_room"]),
+        ("b", room, {}, ["heat_load", "T_ambient"], ["T_room"]),
+        ("t", tank, {}, ["inflow"], ["level", "outflow"]),
+    )
+    with Worker(system) as worker:
         first = worker.step(10.0, [1000.0, 0.0, 30.0, 0.02])
         second = worker.step(10.0, [None, None, None, None])
     assert len(first) == 4
@@ -109,16 +111,18 @@ def test_several_instances_share_one_worker() -> None:
 
 
 def test_a_value_of_another_type_names_the_variable() -> None:
-    parts = [Part(name="r", fmu=library_fmu("RoomThermal"), inputs=["heat_load"])]
-    with Worker(parts) as worker, pytest.raises(FmuError, match="heat_load"):
+    with (
+        Worker(System.of(library_fmu("RoomThermal"), inputs=["heat_load"])) as worker,
+        pytest.raises(FmuError, match="heat_load"),
+    ):
         worker.step(1.0, ["warm"])
 
 
 def test_a_variable_that_is_not_there_is_named() -> None:
     with pytest.raises(FmuError, match="no variable 'T_rom'"):
-        Worker([Part(name="r", fmu=library_fmu("RoomThermal"), outputs=["T_rom"])]).start()
+        Worker(System.of(library_fmu("RoomThermal"), outputs=["T_rom"])).start()
     with pytest.raises(FmuError, match="takes no start value"):
-        Worker([Part(name="r", fmu=library_fmu("RoomThermal"), start={"T_room": 1.0})]).start()
+        Worker(System.of(library_fmu("RoomThermal"), start={"T_room": 1.0})).start()
 
 
 def test_secrets_of_our_environment_are_not_shown_to_an_fmu(fmus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,16 +140,17 @@ def test_an_fmu_that_allows_one_instance_only_is_refused_twice(fmus: Path, tmp_p
     (source / "modelDescription.xml").write_text(once)
     built = build(source, tmp_path / "once.fmu")
     with pytest.raises(FmuError, match="only once in a process"):
-        Worker([Part(name="a", fmu=built), Part(name="b", fmu=built)]).start()
-    with Worker([Part(name="a", fmu=built)]):
+        Worker(side_by_side(("a", built, {}, [], []), ("b", built, {}, [], []))).start()
+    with Worker(System.of(built)):
         pass
 
 
 PARENT = """
 import sys, time
 from pathlib import Path
-from fmu.worker import Part, Worker
-worker = Worker([Part(name="r", fmu=Path(sys.argv[1]), start={"mode": float(sys.argv[2])}, outputs=["out"])])
+from fmu.system import System
+from fmu.worker import Worker
+worker = Worker(System.of(Path(sys.argv[1]), start={"mode": float(sys.argv[2])}, outputs=["out"]))
 worker.start()
 print(worker.pid, worker._folder, flush=True)
 worker.step(1.0, [])
