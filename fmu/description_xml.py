@@ -28,7 +28,7 @@ from fmu.description import (
     Unknown,
     Variable,
 )
-from fmu.markup import Element, MarkupInvalid, parse
+from dtdl.markup import Element, MarkupInvalid, parse
 
 SI_BASE: Final = ("kg", "m", "s", "A", "K", "mol", "cd", "rad")
 _TYPES_2: Final[Mapping[str, Type]] = {

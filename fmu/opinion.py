@@ -12,7 +12,7 @@ from dtdl.errors import DescriptionInvalid
 from fmu import archive
 from fmu.border import border
 from fmu.description import FILE_NAME, Description
-from fmu.markup import MarkupInvalid, parse
+from dtdl.markup import MarkupInvalid, parse
 
 RULE: Final = "MT231"
 _BUILD: Final = "sources/buildDescription.xml"

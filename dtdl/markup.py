@@ -1,4 +1,4 @@
-"""XML of FMI and SSP as elements that know their line; document type declarations are refused before they act."""
+"""XML as elements that know their line; document type declarations are refused before they act."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ class Element:
 def parse(data: bytes) -> Element:
     """Reads one document.
 
-    Internal and external entities need a DOCTYPE, which FMI and SSP never have; it is refused when it begins, so that
-    nothing of it is expanded or fetched.
+    Internal and external entities need a DOCTYPE, which FMI, SSP and NodeSet2 never have; it is refused when it
+    begins, so that nothing of it is expanded or fetched.
 
     Raises:
         MarkupInvalid: See there.
