@@ -66,11 +66,14 @@ class Schemas:
         """
         if rank < -1 or rank == 0:
             kept.add("rank", str(rank))
+        dimensions = 1 if rank == 0 else max(rank, 0)
         node = self.graph.nodes.get(data_type)
-        inner = self.scalar(data_type, name, kept)
-        if node is not None and node.definition is not None and rank >= 1 and _is_entry(node.definition):
-            inner, rank = self.map(node.definition, kept), rank - 1
-        for _ in range(max(rank, 1 if rank == 0 else 0)):
+        if node is not None and node.definition is not None and dimensions and _is_entry(node.definition):
+            inner: Json = self.map(node.definition, kept)
+            dimensions -= 1
+        else:
+            inner = self.scalar(data_type, name, kept)
+        for _ in range(dimensions):
             inner = {"@type": "Array", "elementSchema": inner}
         return inner
 

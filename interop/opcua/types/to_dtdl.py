@@ -354,9 +354,10 @@ class _Types:
         display = {
             language: text
             for language, text in node.display_name.items()
-            if language or text not in (node.browse_name.name, made.get("name"))
+            if text and (language or text not in (node.browse_name.name, made.get("name")))
         }
-        for key, texts in (("displayName", display), ("description", node.description)):
+        description = {language: text for language, text in node.description.items() if text}
+        for key, texts in (("displayName", display), ("description", description)):
             if texts:
                 made[key] = language_map(texts, key, kept)
 
