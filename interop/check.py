@@ -1,4 +1,4 @@
-"""The one check of every kind of file: DTDL, megatwin.yaml, FMUs; what belongs together is checked together."""
+"""The one check of every kind of file: DTDL, megatwin.yaml, FMUs, NodeSet2; what belongs together is checked together."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dtdl.source import is_expansion
 from interop.config.findings import Findings
 from interop.config.rules import FILE_NAME
 
-Kind: TypeAlias = Literal["dtdl", "configuration", "fmu"]
+Kind: TypeAlias = Literal["dtdl", "configuration", "fmu", "nodeset"]
 
 _SUFFIXES: Final[dict[str, Kind]] = {
     ".json": "dtdl",
@@ -25,6 +25,7 @@ _SUFFIXES: Final[dict[str, Kind]] = {
     ".yaml": "configuration",
     ".yml": "configuration",
     ".fmu": "fmu",
+    ".xml": "nodeset",
 }
 _SKIPPED_FOLDERS: Final = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
 _CONFIGURATION: Final = re.compile(rb"^\xef?\xbb?\xbf?[\"']?megatwin[\"']?\s*:", re.MULTILINE)
@@ -66,7 +67,7 @@ def check(paths: Sequence[str | os.PathLike[str]], *, strict: bool = False, seco
             folder holds nothing to check.
     """
     checked = Checked()
-    chosen: dict[Kind, dict[Path, Path]] = {"dtdl": {}, "configuration": {}, "fmu": {}}
+    chosen: dict[Kind, dict[Path, Path]] = {"dtdl": {}, "configuration": {}, "fmu": {}, "nodeset": {}}
     for given in paths:
         path = Path(given)
         for file, kind in _in_folder(path, checked) if path.is_dir() else [(path, _kind_of(path))]:
@@ -82,6 +83,11 @@ def check(paths: Sequence[str | os.PathLike[str]], *, strict: bool = False, seco
     for file in chosen["fmu"].values():
         checked.files.append(str(file))
         findings.extend(_check_fmu(file, second_opinion=second_opinion))
+    if chosen["nodeset"]:
+        from interop.opcua.nodeset.check import check_files  # noqa: PLC0415 - most checks are of definitions
+
+        checked.files += map(str, chosen["nodeset"].values())
+        findings.extend(check_files(list(chosen["nodeset"].values())))
     checked.diagnostics = findings.ordered()
     return checked
 
@@ -120,7 +126,7 @@ def _in_folder(folder: Path, checked: Checked) -> Iterable[tuple[Path, Kind]]:
                 checked.skipped.append(str(path))
     if not found:
         raise InputUnreadable(
-            f"the folder {folder} holds no DTDL, no {FILE_NAME} and no FMU", action="Name another folder."
+            f"the folder {folder} holds no DTDL, no {FILE_NAME}, no FMU and no NodeSet2", action="Name another folder."
         )
 
 
@@ -133,6 +139,8 @@ def _is_of_kind(path: Path, kind: Kind) -> bool:
             head = stream.read(_PEEK)
     except OSError as error:
         raise InputUnreadable(f"{path} cannot be read: {error.strerror}", action="Correct its permissions.") from error
+    if kind == "nodeset":
+        return b"UANodeSet" in head
     if kind == "configuration":
         return bool(_CONFIGURATION.search(head))
     if path.suffix.lower() == ".jsonl" or _DTDL.search(head):

@@ -29,7 +29,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "history": ("interop.cli.history", "Show past values of a twin."),
     "watch": ("interop.cli.watch", "Follow changes as they happen."),
     "fmu": ("interop.cli.fmu", "Build, inspect and run functional mock-up units."),
-    "opcua": ("interop.cli.opcua", "Certificates and trust of OPC UA links."),
+    "opcua": ("interop.cli.opcua", "Types and mocks of OPC UA plants; certificates and trust."),
     "ledger": ("interop.cli.ledger", "Verify the ledger of every state."),
 }
 """Command → module that has it as attribute ``command``, and the line that --help shows."""

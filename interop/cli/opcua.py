@@ -1,4 +1,4 @@
-"""``megatwin opcua``: the certificates that the OPC UA links and the server trust."""
+"""``megatwin opcua``: types and mocks of plants, and the certificates that links and the server trust."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from interop.opcua.nodeset.model import NodeSet
     from interop.opcua.security import Listed, Store
 
 _STORE = click.option(
@@ -23,7 +26,67 @@ _FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), 
 
 @click.group()
 def command() -> None:
-    """Certificates and trust of OPC UA links."""
+    """Types of plants, mocks of plants, and trust of OPC UA links."""
+
+
+@command.command("import")
+@click.argument("sources", nargs=-1, required=True, metavar="X.NodeSet2.xml...|opc.tcp://...")
+@click.option(
+    "-o", "--output", "folder", required=True, type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to write the definitions to, one file an Interface.",
+)  # fmt: skip
+@click.option(
+    "--format", "how", type=click.Choice(["text", "concise", "json"]), default="concise", show_default=True,
+    help="How to print what DTDL cannot say.",
+)  # fmt: skip
+def import_(sources: tuple[str, ...], folder: Path, how: str) -> int:
+    """Turn the types of NodeSet2 files, or of a live server, into DTDL.
+
+    Files that need each other are given together. Standard output lists what DTDL cannot say; the comment of the
+    element keeps it. Nothing is written when a file is broken. Exit code 1: a file has findings.
+    """
+    from dtdl.errors import ModelInvalid, NodeSetInvalid  # noqa: PLC0415 - only when it is used
+    from interop.cli.render import render, summary  # noqa: PLC0415
+    from interop.opcua.types.files import dtdl_outputs, read_nodesets  # noqa: PLC0415
+
+    try:
+        if sources[0].startswith("opc.tcp://"):
+            nodesets, found = [_browse(sources)], []
+        else:
+            nodesets, found = read_nodesets(sources)
+        wanted, kept = dtdl_outputs(nodesets, folder)
+    except (NodeSetInvalid, ModelInvalid) as error:
+        click.echo(render(error.diagnostics, how, color=False), nl=False)
+        click.echo(f"nothing was written: {summary(error.diagnostics)}", err=True)
+        return 1
+    write_files(wanted)
+    click.echo(render([*found, *kept], how, color=False), nl=False)
+    click.echo(f"wrote {len(wanted)} Interfaces to {folder}", err=True)
+    return 0
+
+
+def _browse(sources: tuple[str, ...]) -> NodeSet:
+    import asyncio  # noqa: PLC0415 - only when a server is asked
+
+    from interop.opcua.nodeset.live import browse  # noqa: PLC0415
+
+    if len(sources) > 1:
+        raise click.UsageError("Give one server, or files.")
+    return asyncio.run(browse(sources[0]))
+
+
+def write_files(wanted: Mapping[Path, str]) -> None:
+    """Writes files, and the folders that they are in."""
+    from dtdl.errors import InputUnreadable  # noqa: PLC0415 - only when it is used
+
+    for path, text in wanted.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise InputUnreadable(
+                f"{path} cannot be written: {error.strerror}", action="Give another place with -o."
+            ) from error
 
 
 @command.group()

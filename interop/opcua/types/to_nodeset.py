@@ -101,8 +101,10 @@ class _Types:
 
     def finish(self) -> NodeSet:
         namespaces = tuple(dict.fromkeys(node.namespace for node in self.nodes))
+        # asyncua 2.1 crosses a required model off its list once, so a second Model that names it would seem to lack it
         models = tuple(
-            ModelEntry(uri, "{}.{}.0".format(*self.versions.get(uri, (1, 0))), required=(_BASE,)) for uri in namespaces
+            ModelEntry(uri, "{}.{}.0".format(*self.versions.get(uri, (1, 0))), required=() if place else (_BASE,))
+            for place, uri in enumerate(namespaces)
         )
         return NodeSet(namespaces=namespaces, models=models, nodes=self.nodes)
 
