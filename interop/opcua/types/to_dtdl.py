@@ -121,8 +121,7 @@ class _Types:
         made = self.drafts[node.id] = _Draft(node, dtmi, {"@context": CORE, "@id": dtmi, "@type": "Interface"})
         if given is None:
             made.kept.add("nodeId", str(node.id))
-            made.kept.add("browseName", node.browse_name.name)
-        elif browse_name_of(dtmi) != node.browse_name.name:
+        if browse_name_of(dtmi) != node.browse_name.name:
             made.kept.add("browseName", node.browse_name.name)
         return made
 
