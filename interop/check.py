@@ -1,4 +1,4 @@
-"""The one check of every kind of file: DTDL, megatwin.yaml, FMUs, NodeSet2; what belongs together is checked together."""
+"""The one check of every kind of file: DTDL, megatwin.yaml, FMUs, NodeSet2; what is one is checked as one."""
 
 from __future__ import annotations
 

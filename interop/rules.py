@@ -112,8 +112,8 @@ _NODESET: Final = (
             ("MT326", "An attribute has a value that it cannot have.", "Numbers and booleans have a range.",
              "Correct the value."),
             ("MT327", "A node is missing from its own model.",
-             "Parents, supertypes, type definitions and data types must be there; those of models that were not given "
-             "are not looked for.", "Add the node, or correct the NodeId."),
+             "Parents, supertypes, type definitions and data types must be there. Other models are not looked into.",
+             "Add the node, or correct the NodeId."),
             ("MT329", "A type is a subtype of itself.", "HasSubtype forms a tree.",
              "Remove one of the references of the circle."),
         )

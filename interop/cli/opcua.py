@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dtdl.diagnostic import Diagnostic
     from interop.opcua.nodeset.model import NodeSet
     from interop.opcua.security import Listed, Store
 
@@ -39,7 +40,12 @@ def command() -> None:
     "--format", "how", type=click.Choice(["text", "concise", "json"]), default="concise", show_default=True,
     help="How to print what DTDL cannot say.",
 )  # fmt: skip
-def import_(sources: tuple[str, ...], folder: Path, how: str) -> int:
+@click.option(
+    "--store", type=click.Path(path_type=Path, file_okay=False), default=Path("pki"), show_default=True,
+    help="Folder of our certificate and of trusted ones, for a server.",
+)  # fmt: skip
+@click.option("--insecure", is_flag=True, help="Ask a server without signature and encryption.")
+def import_(sources: tuple[str, ...], folder: Path, how: str, store: Path, *, insecure: bool) -> int:
     """Turn the types of NodeSet2 files, or of a live server, into DTDL.
 
     Files that need each other are given together. Standard output lists what DTDL cannot say; the comment of the
@@ -49,9 +55,10 @@ def import_(sources: tuple[str, ...], folder: Path, how: str) -> int:
     from interop.cli.render import render, summary  # noqa: PLC0415
     from interop.opcua.types.files import dtdl_outputs, read_nodesets  # noqa: PLC0415
 
+    found: list[Diagnostic] = []
     try:
         if sources[0].startswith("opc.tcp://"):
-            nodesets, found = [_browse(sources)], []
+            nodesets = [_browse(sources, store, insecure=insecure)]
         else:
             nodesets, found = read_nodesets(sources)
         wanted, kept = dtdl_outputs(nodesets, folder)
@@ -65,14 +72,19 @@ def import_(sources: tuple[str, ...], folder: Path, how: str) -> int:
     return 0
 
 
-def _browse(sources: tuple[str, ...]) -> NodeSet:
+def _browse(sources: tuple[str, ...], store: Path, *, insecure: bool) -> NodeSet:
     import asyncio  # noqa: PLC0415 - only when a server is asked
 
     from interop.opcua.nodeset.live import browse  # noqa: PLC0415
+    from interop.opcua.security import Store  # noqa: PLC0415
+    from interop.opcua.session import Opener  # noqa: PLC0415
+    from interop.opcua.settings import OpcUaSettings  # noqa: PLC0415
 
     if len(sources) > 1:
         raise click.UsageError("Give one server, or files.")
-    return asyncio.run(browse(sources[0]))
+    given = {"opcua": sources[0], **({"security": "none"} if insecure else {})}
+    opener = Opener("import", OpcUaSettings.model_validate(given), Path(), Store(store), timeout_s=10.0)
+    return asyncio.run(browse(opener))
 
 
 def write_files(wanted: Mapping[Path, str]) -> None:

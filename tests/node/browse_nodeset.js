@@ -30,6 +30,8 @@ function browse(space) {
         dataType: data ? id(node.dataType) : "",
         rank: data ? node.valueRank : 0,
         access: data ? node.accessLevel : 0,
+        // node-opcua makes up values of Variables that have none; Properties are the standard's own names
+        hasValue: data && node.browseName.namespaceIndex === 0 && node.readValue().value.value !== null,
         references: [...new Set(references)].sort(),
       });
     }

@@ -65,8 +65,8 @@ def _required(nodeset: NodeSet, defined: dict[str, ModelEntry]) -> Iterator[Diag
             elif given.publication_date and given.publication_date < required.publication_date:
                 yield Diagnostic(
                     rule="MT328", severity=Severity.WARNING, location=where,
-                    cause=f"{required.uri} of {required.publication_date} is required; {given.publication_date} is given.",
-                    action="Give the newer document.",
+                    cause=f"{required.uri} of {given.publication_date} is given, which is older than what is required.",
+                    action=f"Give the document of {required.publication_date} or later.",
                 )  # fmt: skip
 
 

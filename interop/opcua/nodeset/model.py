@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
 from dtdl.markup import Element
 
@@ -23,7 +23,17 @@ class NodeId(NamedTuple):
     identifier: str
 
     def __str__(self) -> str:
-        return self.identifier if self.namespace == UA else f"nsu={self.namespace};{self.identifier}"
+        """The text of OPC 10000-6, 5.1.12, in which a URI has no ``;`` of its own."""
+        uri = self.namespace.replace("%", "%25").replace(";", "%3B")
+        return self.identifier if self.namespace == UA else f"nsu={uri};{self.identifier}"
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """The NodeId of a text that ``str`` gave."""
+        if not text.startswith("nsu="):
+            return cls(UA, text)
+        uri, _, identifier = text.removeprefix("nsu=").partition(";")
+        return cls(uri.replace("%3B", ";").replace("%25", "%"), identifier)
 
 
 class QualifiedName(NamedTuple):

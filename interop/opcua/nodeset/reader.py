@@ -151,9 +151,7 @@ class _Reader:
             if not got("ModelUri"):
                 self.report("MT324", model, "A Model has no ModelUri.", "Write the namespace URI of the model.")
             models.append(
-                ModelEntry(
-                    got("ModelUri", ""), got("Version", ""), got("PublicationDate", ""), required, model.line
-                )
+                ModelEntry(got("ModelUri", ""), got("Version", ""), got("PublicationDate", ""), required, model.line)
             )
         self.nodeset.models = tuple(models)
 
@@ -189,7 +187,7 @@ class _Reader:
                 "MT325", f"{text!r} is no NodeId and no alias that is defined.", "Write a NodeId, or add the alias."
             )
         if match["by"] == "nsu":
-            return NodeId(match["space"], match["identifier"])
+            return NodeId.of(text)
         identifier = match["identifier"]
         if identifier.startswith("i="):
             if not identifier[2:].strip().isdecimal() or int(identifier[2:]) >= 2**32:
@@ -301,8 +299,7 @@ class _Reader:
         text = element.text
         if element.tag == "Identifier" and element.namespace == TYPES and text.strip():
             try:
-                found = self.node_id(text)
-                text = f"nsu={found.namespace};{found.identifier}" if found.namespace != UA else found.identifier
+                text = str(self.node_id(text))
             except _Broken as error:
                 self.report(error.rule, element, error.cause, error.action)
         return Element(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from dtdl.markup import Element
-from interop.opcua.nodeset.model import BASE_DATA_TYPE, UA, NodeId
+from interop.opcua.nodeset.model import BASE_DATA_TYPE, NodeId
 from interop.opcua.nodeset.reader import TYPES
 
 _ARGUMENT, _ENUM_VALUE, _EU_INFORMATION = "i=297", "i=7616", "i=888"
-_INSIDE: Final = "nsu="
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +48,7 @@ def _make(tag: str, text: str = "", children: Iterable[Element] = ()) -> Element
 
 def _localized(tag: str, texts: Mapping[str, str]) -> Element:
     """One text, since a LocalizedText inside a value holds one language: English where there is English."""
-    language, text = next(
-        ((language, texts[language]) for language in ("en", *texts) if language in texts), ("", "")
-    )
+    language, text = next(((language, texts[language]) for language in ("en", *texts) if language in texts), ("", ""))
     locale = [_make("Locale", language)] if language else []
     return _make(tag, children=[*locale, _make("Text", text)])
 
@@ -108,11 +104,9 @@ def arguments_value(arguments: Sequence[Argument]) -> Element:
     """The value of InputArguments and OutputArguments."""
     made = []
     for argument in arguments:
-        data_type = argument.data_type
-        inside = "" if data_type.namespace == UA else f"{_INSIDE}{data_type.namespace};"
         parts = [
             _make("Name", argument.name),
-            _make("DataType", children=[_make("Identifier", f"{inside}{data_type.identifier}")]),
+            _make("DataType", children=[_make("Identifier", str(argument.data_type))]),
             _make("ValueRank", str(argument.rank)),
             _make("ArrayDimensions", children=[_make("UInt32", "0")] * max(argument.rank, 0)),
             _localized("Description", argument.description),
@@ -170,9 +164,8 @@ def arguments_of(value: Element | None) -> list[Argument]:
     found = []
     for body in _bodies(value, "Argument"):
         data_type, description = body.first("DataType"), body.first("Description")
-        text = _text(data_type, "Identifier") or "i=24"
-        uri, _, identifier = text.removeprefix(_INSIDE).partition(";") if text.startswith(_INSIDE) else (UA, "", text)
-        node = NodeId(uri, identifier) if identifier else BASE_DATA_TYPE
+        text = _text(data_type, "Identifier")
+        node = NodeId.of(text) if text else BASE_DATA_TYPE
         rank = _int(_text(body, "ValueRank"), -1)
         found.append(Argument(_text(body, "Name"), node, rank, _language(description)))
     return found

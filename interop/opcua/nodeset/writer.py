@@ -21,7 +21,6 @@ from interop.opcua.nodeset.model import (
 )
 from interop.opcua.nodeset.reader import NODESET, TYPES
 
-_PREFIXED: Final = re.compile(r"nsu=(?P<uri>[^;]*);(?P<identifier>.*)\Z", re.DOTALL)
 _NOT_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
@@ -62,7 +61,8 @@ class _Writer:
     def _model(model: ModelEntry) -> Iterator[str]:
         yield f"    <Model{_model_attributes(model.uri, model.version, model.publication_date)}>"
         for required in model.required:
-            yield f"      <RequiredModel{_model_attributes(required.uri, required.version, required.publication_date)}/>"
+            attributes = _model_attributes(required.uri, required.version, required.publication_date)
+            yield f"      <RequiredModel{attributes}/>"
         yield "    </Model>"
 
     def _node(self, node: Node) -> Iterator[str]:
@@ -126,9 +126,10 @@ class _Writer:
         declared = "" if space == outer else f" xmlns={quoteattr(space)}"
         text = element.text
         if element.tag == "Identifier" and element.namespace == TYPES:
-            match = _PREFIXED.match(text)
-            text = self.node_id(NodeId(match["uri"], match["identifier"])) if match else text
-        inner = _text(text) + "".join(self._element(child, space) for child in element.children)
+            text = self.node_id(NodeId.of(text))
+        # asyncua takes a value without any text in its first element for null, so children stand on lines of their own
+        inner = "".join(f"\n{self._element(child, space)}" for child in element.children)
+        inner = f"{_text(text)}{inner}\n" if inner else _text(text)
         name = f"{prefix}{element.tag}"
         plain = {key: value for key, value in element.attributes.items() if " " not in key}
         return f"<{name}{declared}{_attributes(plain)}>{inner}</{name}>"

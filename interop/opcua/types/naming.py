@@ -20,7 +20,7 @@ def namespace_of(dtmi: str) -> str:
     """Namespace URI of an element: its DTMI without last segment and version; each major version from 2 has its own."""
     path, _, version = dtmi.split("#", 1)[0].partition(";")
     major = version.partition(".")[0]
-    return path.rpartition(":")[0] + (f";{major}" if major not in ("", "1") else "")
+    return path.rpartition(":")[0] + (f"/{major}" if major not in ("", "1") else "")
 
 
 def browse_name_of(dtmi: str) -> str:
@@ -65,8 +65,8 @@ def dtdl_name(name: str, taken: Container[str] = ()) -> str:
 
 def dtmi_path(namespace: str) -> str:
     """The beginning of the DTMIs of a namespace: a DTMI namespace itself, else host reversed, then the path."""
-    if dtmi_or_none(namespace.partition(";")[0]):
-        return namespace.partition(";")[0]
+    if dtmi_or_none(namespace.partition("/")[0]):
+        return namespace.partition("/")[0]
     parts = urlsplit(namespace)
     if parts.hostname:
         labels = [*reversed(parts.hostname.split(".")), *parts.path.split("/")]
@@ -77,7 +77,7 @@ def dtmi_path(namespace: str) -> str:
 
 def version_of(version: str, namespace: str) -> int:
     """Major version of a model: that of its namespace when it is a DTMI's, else that of its Version, at least 1."""
-    own = namespace.partition(";")[2] if namespace.startswith("dtmi:") else ""
+    own = namespace.partition("/")[2] if namespace.startswith("dtmi:") else ""
     match = _VERSION.match(own or version)
     return max(1, int(match[1])) if match else 1
 

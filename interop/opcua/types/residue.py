@@ -59,12 +59,16 @@ def put(made: dict[str, Json], changes: Mapping[str, Json]) -> None:
             if change:
                 made[key] = change[0]
         elif isinstance(change, dict) and isinstance(old, list):
-            by_name = change.get(_PARTS)
-            for item in old if isinstance(by_name, dict) else ():
-                if isinstance(item, dict) and isinstance(found := by_name.get(item.get("name")), dict):
-                    put(item, found)
+            _put_items(old, change.get(_PARTS))
         elif isinstance(change, dict) and isinstance(old, dict):
             put(old, change)
+
+
+def _put_items(items: list[Json], by_name: Json) -> None:
+    for item in items if isinstance(by_name, dict) else ():
+        found = by_name.get(item.get("name")) if isinstance(item, dict) else None
+        if isinstance(found, dict):
+            put(item, found)
 
 
 def extension(changes: Mapping[str, Json]) -> Element:

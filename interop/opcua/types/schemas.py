@@ -90,7 +90,11 @@ class Schemas:
         definition = node.definition
         if base == _ENUMERATION or (definition is not None and definition.kind == "enumeration"):
             return self.name(node, name, kept, self.enumeration)
-        if definition is not None and definition.kind in ("structure", "union") and base in (_STRUCTURE, None, standard(12756)):
+        if (
+            definition is not None
+            and definition.kind in ("structure", "union")
+            and base in (_STRUCTURE, None, standard(12756))
+        ):
             return self.name(node, name, kept, self.structure)
         if base == _STRING and self.graph.property(node.id, "Values") is not None:
             return self.name(node, name, kept, self.text_enum)
@@ -236,7 +240,9 @@ class Schemas:
 def _is_entry(definition: Definition) -> bool:
     """Whether a structure is an entry of a Map: Key, a String, and Value, both always there."""
     names = [field.name for field in definition.fields if not field.optional]
-    return names == ["Key", "Value"] and len(definition.fields) == len(names) and definition.fields[0].data_type == _STRING
+    return (
+        names == ["Key", "Value"] and len(definition.fields) == len(names) and definition.fields[0].data_type == _STRING
+    )
 
 
 def _standard_number(data_type: NodeId) -> int | None:

@@ -17,7 +17,6 @@ from interop.opcua.nodeset.model import (
     HAS_MODELLING_RULE,
     HAS_ORDERED_COMPONENT,
     HAS_PROPERTY,
-    HAS_SUBTYPE,
     MANDATORY_PLACEHOLDER,
     NON_HIERARCHICAL_REFERENCES,
     OPTIONAL_PLACEHOLDER,
@@ -184,14 +183,15 @@ class _Types:
         name = dtdl_name(bare, draft.names)
         if name in self.inherited[draft.node.id] or (placeholder and self.is_link(draft, node)):
             if not placeholder:
-                self.keep(node, draft.kept, "overrides", bare)
+                draft.kept.add("overrides", bare)
             return None
         kept = Kept()
         if name != node.browse_name.name:
             kept.add("browseName", node.browse_name.name)
         if placeholder and node.node_class != "Object":
-            self.keep(node, draft.kept, "placeholder", node.browse_name.name)
+            draft.kept.add("placeholder", node.browse_name.name)
             return None
+        made: dict[str, Json] | None
         if node.node_class == "Variable":
             made = self.variable(node, name, schemas, kept)
         elif node.node_class == "Method":
@@ -199,7 +199,7 @@ class _Types:
         else:
             made = self.component(draft, node, name, placeholder=placeholder)
         if made is None:
-            self.keep(node, draft.kept, "object", node.browse_name.name)
+            draft.kept.add("object", node.browse_name.name)
             return None
         draft.names.add(name)
         self.texts(made, node, kept)
@@ -368,10 +368,6 @@ class _Types:
         for cause in kept.sentences():
             self.report(node, cause)
 
-    def keep(self, node: Node, kept: Kept, word: str, text: str) -> None:
-        """Keeps a whole node that has no element in the comment of the Interface."""
-        kept.add(word, text)
-
     def report(self, node: Node, cause: str) -> None:
         if len(self.findings) < _MAX_FINDINGS:
             where = Location(self.graph.file_of.get(node.id, "<nodeset>"), node.line, node.column)
@@ -384,7 +380,7 @@ class _Types:
 
 
 def language_map(texts: Mapping[str, str], word: str, kept: Kept) -> Json:
-    """A text, or a map of language to text; English alone is written short. Too long a text is cut, and that is kept."""
+    """A text, or a map of language to text; English alone is written short. What is too long is cut, which is kept."""
     found: dict[str, str] = {}
     for language, text in texts.items():
         tag = language.replace("_", "-") or "en"

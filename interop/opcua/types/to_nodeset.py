@@ -249,9 +249,7 @@ class _Types:
             self.property(made.id, "Values", STRING, rank=1).value = strings(texts)
             return made.id
         entries = [
-            EnumEntry(
-                value.properties["enumValue"], value.properties["name"], value.display_name, value.description
-            )
+            EnumEntry(value.properties["enumValue"], value.properties["name"], value.display_name, value.description)
             for value in values
         ]
         fields = tuple(
@@ -284,5 +282,3 @@ class _Types:
         return Field(
             name or given.name, data_type, rank, dimensions, optional=name is None, description=given.description
         )
-
-

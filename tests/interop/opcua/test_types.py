@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,13 @@ from asyncua import Server, ua
 import dtdl
 from dtdl.elements import Model
 from dtdl.printer import _summary
+from interop.opcua.nodeset.live import browse
 from interop.opcua.nodeset.model import UA, NodeSet
 from interop.opcua.nodeset.reader import read_bytes
 from interop.opcua.nodeset.writer import write
+from interop.opcua.security import Store
+from interop.opcua.session import Opener
+from interop.opcua.settings import OpcUaSettings
 from interop.opcua.types.files import dtdl_outputs, read_nodesets
 from interop.opcua.types.roundtrip import annotated_nodeset
 from interop.opcua.types.to_dtdl import dtdl_of
@@ -116,7 +120,7 @@ OTHERS: list[dict[str, Any]] = [
         "contents": [{"@type": "Property", "name": "serial", "schema": "string"}],
     },
     {
-        "@context": "dtmi:dtdl:context;3",
+        "@context": "dtmi:dtdl:context;4",
         "@id": "dtmi:acme:site:Fan;1",
         "@type": "Interface",
         "extends": ["dtmi:acme:base:Thing;2", "dtmi:acme:base:Spins;2"],
@@ -222,7 +226,10 @@ def test_a_structure_of_a_required_model_becomes_an_object(tmp_path: Path) -> No
     fields = {field["name"]: field["schema"] for field in schemas["ResultDataType;2"]["fields"]}
     inner = {"@type": "Array", "elementSchema": "double"}
     assert fields["Samples"] == {"@type": "Array", "elementSchema": inner}
-    assert content(machine, "Results")["schema"]["elementSchema"] == "dtmi:machines:milling:Milling_Machine:ResultDataType;2"
+    assert (
+        content(machine, "Results")["schema"]["elementSchema"]
+        == "dtmi:machines:milling:Milling_Machine:ResultDataType;2"
+    )
     values = [(value["name"], value["enumValue"]) for value in schemas["ModeEnum;2"]["enumValues"]]
     assert values == [("Off", 0), ("On_Line", 7)]
 
@@ -273,6 +280,7 @@ def rows_of(nodeset: NodeSet) -> dict[str, dict[str, Any]]:
             "dataType": name(node.data_type) if data else "",
             "rank": node.rank if data else 0,
             "access": node.access if data else 0,
+            "hasValue": node.value is not None,
             "references": sorted(forward[name(node.id)]),
         }
     return rows
@@ -289,7 +297,8 @@ async def rows_in_asyncua(path: Path, count: int) -> dict[str, dict[str, Any]]:
     uris = await server.get_namespace_array()
 
     def text(node: ua.NodeId) -> str:
-        return f"{uris[node.NamespaceIndex]}|{node.to_string().partition(';')[2] if node.NamespaceIndex else node.to_string()}"
+        written = node.to_string()
+        return f"{uris[node.NamespaceIndex]}|{written.partition(';')[2] if node.NamespaceIndex else written}"
 
     space = server.iserver.aspace
     rows = {}
@@ -317,16 +326,17 @@ async def _row(server: Server, node: ua.NodeId, uris: list[str], text: Any) -> d
         "dataType": text(await seen.read_data_type()) if data else "",
         "rank": int(await seen.read_value_rank()) if data else 0,
         "access": (await seen.read_attribute(ua.AttributeIds.AccessLevel)).Value.Value if data else 0,
+        "hasValue": data and (await seen.read_value()) is not None,
         "references": sorted({f"{text(ref.ReferenceTypeId)} -> {text(ref.NodeId)}" for ref in references}),
     }
 
 
 @pytest.fixture(scope="module")
-def written(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[NodeSet, Path]]:
+def written(model: Model, tmp_path_factory: pytest.TempPathFactory) -> tuple[NodeSet, Path]:
     nodeset = annotated_nodeset(model)
     path = tmp_path_factory.mktemp("nodeset") / "types.NodeSet2.xml"
     path.write_text(write(nodeset), encoding="utf-8")
-    yield nodeset, path
+    return nodeset, path
 
 
 async def test_asyncua_loads_our_nodeset_and_shows_every_node_as_we_wrote_it(written: tuple[NodeSet, Path]) -> None:
@@ -343,6 +353,38 @@ def test_node_opcua_loads_our_nodeset_and_shows_every_node_as_we_wrote_it(writte
     assert run.returncode == 0, run.stderr
     rows = {row.pop("id"): row for row in json.loads(run.stdout)}
     assert rows == rows_of(nodeset)
+
+
+@pytest.fixture
+async def live(written: tuple[NodeSet, Path]) -> AsyncIterator[str]:
+    server = Server()
+    await server.init()
+    server.set_endpoint("opc.tcp://127.0.0.1:0/types")
+    await server.import_xml(written[1])
+    await server.start()
+    port = server.bserver._server.sockets[0].getsockname()[1]
+    yield f"opc.tcp://127.0.0.1:{port}/types"
+    await server.stop()
+
+
+async def test_the_types_of_a_live_server_become_dtdl(live: str, tmp_path: Path) -> None:
+    settings = OpcUaSettings.model_validate({"opcua": live, "security": "none"})
+    nodeset = await browse(Opener("import", settings, tmp_path, Store(tmp_path), timeout_s=10.0))
+    wanted, _ = dtdl_outputs([nodeset], tmp_path)
+    documents = {document["@id"]: document for document in map(json.loads, wanted.values())}
+    assert documents.keys() == {ROOM["@id"], *(other["@id"] for other in OTHERS)}
+    room = documents["dtmi:acme:site:Room;1"]
+    assert room["extends"] == "dtmi:acme:base:Thing;2"
+    temperature = content(room, "temperature")
+    assert (temperature["@type"], temperature["unit"]) == (["Property", "Temperature"], "degreeCelsius")
+    assert content(room, "air")["request"]["schema"] == "double"
+    assert content(room, "air")["response"]["schema"]["fields"] == [{"name": "ok", "schema": "boolean"}]
+    assert content(room, "fan") == {"@type": "Component", "name": "fan", "schema": "dtmi:acme:site:Fan;1"}
+    level = content(room, "state")["schema"]["fields"][1]["schema"]
+    assert level["enumValues"] == [{"name": "low", "enumValue": "L"}, {"name": "high", "enumValue": "H"}]
+    assert content(room, "grid")["schema"]["elementSchema"]["elementSchema"] == "integer"
+    (mode,) = room["schemas"]
+    assert [value["enumValue"] for value in mode["enumValues"]] == [0, 7]
 
 
 def test_units_are_written_as_opc_ua_codes_them(model: Model) -> None:
