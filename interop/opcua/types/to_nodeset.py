@@ -146,7 +146,9 @@ class _Types:
         made.data_type = data_type
         if rank >= 1:
             made.attributes |= {"ValueRank": str(rank), "ArrayDimensions": "0"}
-        made.references += [Reference(HAS_TYPE, PROPERTY_TYPE), Reference(HAS_MODELLING_RULE, MANDATORY)]
+        made.references.append(Reference(HAS_TYPE, PROPERTY_TYPE))
+        if self.nodes[owner].node_class in ("Variable", "Method"):
+            made.references.append(Reference(HAS_MODELLING_RULE, MANDATORY))  # what a type says of itself has none
         return made
 
     def declare(self, owner: NodeId, interface: Interface, content: Content) -> None:
@@ -181,7 +183,7 @@ class _Types:
         if rank >= 1:
             made.attributes |= {"ValueRank": str(rank), "ArrayDimensions": ",".join("0" * rank)}
         if isinstance(content, Property) and content.writable:
-            made.attributes["AccessLevel"] = _READ_WRITE
+            made.attributes |= {"AccessLevel": _READ_WRITE, "UserAccessLevel": _READ_WRITE}
         unit = unit_of(content)
         kind = ANALOG_UNIT_TYPE if unit else BASE_DATA_VARIABLE_TYPE
         made.references += [Reference(HAS_TYPE, kind), Reference(HAS_MODELLING_RULE, MANDATORY)]
