@@ -42,11 +42,12 @@ def check(nodesets: Sequence[NodeSet]) -> Iterator[Diagnostic]:
     """Gives the findings of documents that belong together."""
     graph = Graph(nodesets)
     defined = {model.uri: model for each in nodesets for model in each.models}
+    rooted: set[NodeId] = set()
     for nodeset in nodesets:
         yield from _required(nodeset, defined)
         for node in nodeset.nodes.values():
             yield from _missing(graph, node, nodeset.file, defined.keys())
-            yield from _types(graph, node, nodeset.file)
+            yield from _types(graph, node, nodeset.file, rooted)
 
 
 def _required(nodeset: NodeSet, defined: dict[str, ModelEntry]) -> Iterator[Diagnostic]:
@@ -91,7 +92,8 @@ def _fields(node: Node) -> Sequence[Field]:
     return node.definition.fields if node.definition is not None else ()
 
 
-def _types(graph: Graph, node: Node, file: str) -> Iterator[Diagnostic]:
+def _types(graph: Graph, node: Node, file: str, rooted: set[NodeId]) -> Iterator[Diagnostic]:
+    """Types form a tree, and Objects and Variables have one; ``rooted`` are types that no circle is above."""
     where = Location(file, node.line, node.column)
     if node.node_class in _TYPES:
         above, seen = graph.supertype(node.id), {node.id}
@@ -101,9 +103,11 @@ def _types(graph: Graph, node: Node, file: str) -> Iterator[Diagnostic]:
                 cause=f"The {node.node_class} {node.browse_name.name} is a subtype of nothing.",
                 action="Add a HasSubtype reference from its supertype.",
             )  # fmt: skip
-        while above is not None and above not in seen:
+        while above is not None and above not in seen and above not in rooted:
             seen.add(above)
             above = graph.supertype(above)
+        if above is None or above in rooted:
+            rooted |= seen
         if above == node.id:
             yield Diagnostic(
                 rule="MT329", location=where, cause=f"{node.browse_name.name} is a subtype of itself.",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -16,6 +17,7 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "argument": "the argument was called",
         "browseName": "the browse name is",
+        "language": "DTDL knows no such language, and the text is taken for English:",
         "cut": "longer than DTDL allows, and cut, is the",
         "dataType": "DTDL has no schema for the data type",
         "field": "the field was called",
@@ -27,6 +29,7 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "part": "DTDL has nothing below a value, and no parts that no document defines:",
         "placeholder": "DTDL has no contents of free name; left out is the placeholder",
         "rank": "DTDL has no such ValueRank:",
+        "sameNames": "DTDL does not inherit two contents of one name, so it does not extend",
         "supertype": "no document defines, or DTDL has no Interface for, the supertype",
         "target": "no document defines the target",
         "union": "DTDL has no unions; exactly one field is there of",
@@ -35,6 +38,10 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "variableType": "DTDL has no types of values; it is a",
     }
 )
+
+
+_LANGUAGE: Final = re.compile(r"[a-z]{2,4}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?\Z")
+"""Language codes of DTDL."""
 
 
 class Kept:
@@ -69,3 +76,23 @@ class Kept:
             left += 1
             text = PREFIX + orjson.dumps({**facts, "more": left}).decode()
         return text
+
+
+def language_map(texts: Mapping[str, str], word: str, kept: Kept) -> Any:
+    """A text, or a map of language to text, as DTDL has it; English alone is written short.
+
+    Args:
+        texts: Language to text; no language is English.
+        word: Which text it is, for what is kept when it is too long.
+        kept: Takes what DTDL cannot say.
+    """
+    found: dict[str, str] = {}
+    for language, text in texts.items():
+        tag = language.replace("_", "-") or "en"
+        if not _LANGUAGE.match(tag):
+            kept.add("language", tag)
+            tag = "en"
+        if len(text) > MAX_TEXT:
+            kept.add("cut", f"{word} ({tag})")
+        found.setdefault(tag, text[:MAX_TEXT])
+    return found["en"] if list(found) == ["en"] else found

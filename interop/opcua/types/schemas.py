@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from interop.opcua.nodeset.model import BASE_DATA_TYPE, UA, Definition, Field, Graph, Node, NodeId, standard
 from interop.opcua.nodeset.values import EnumEntry, entries_of, texts_of
-from interop.opcua.types.annotation import MAX_TEXT, Kept
+from interop.opcua.types.annotation import Kept, language_map
 from interop.opcua.types.naming import dtdl_name, dtmi_or_none, is_automatic
 
 Json = Any
@@ -133,7 +133,7 @@ class Schemas:
         self._open.append(node.id)
         made: dict[str, Json] = make(node, kept)
         self._open.pop()
-        self.describe(made, node)
+        self.describe(made, node, kept)
         if own is not None and is_automatic(own):
             return made
         dtmi = own or self.dtmi_of(node.browse_name.name or name)
@@ -148,13 +148,12 @@ class Schemas:
         return f"{path}:{dtdl_name(name, taken)}{';' if version else ''}{version}"
 
     @staticmethod
-    def describe(made: dict[str, Json], node: Node) -> None:
+    def describe(made: dict[str, Json], node: Node, kept: Kept) -> None:
         """Display name and description of a data type."""
         display = {k: v for k, v in node.display_name.items() if k or v != node.browse_name.name}
         for key, texts in (("displayName", display), ("description", node.description)):
             if texts:
-                found = {language.replace("_", "-") or "en": text[:MAX_TEXT] for language, text in texts.items()}
-                made[key] = found["en"] if list(found) == ["en"] else found
+                made[key] = language_map(texts, key, kept)
 
     def enumeration(self, node: Node, kept: Kept) -> dict[str, Json]:
         """An Enum of integers, by Definition, EnumValues or EnumStrings."""
@@ -180,7 +179,7 @@ class Schemas:
             display = {k: v for k, v in entry.display_name.items() if k or v != entry.name}
             for key, texts in (("displayName", display), ("description", entry.description)):
                 if texts:
-                    one[key] = _texts(texts)
+                    one[key] = language_map(texts, key, kept)
             made.append(one)
         return {"@type": "Enum", "valueSchema": "integer", "enumValues": made}
 
@@ -209,7 +208,7 @@ class Schemas:
                 kept.add("field", field.name)
             one: dict[str, Json] = {"name": name, "schema": self.of(field.data_type, field.rank, name, kept)}
             if field.description:
-                one["description"] = _texts(field.description)
+                one["description"] = language_map(field.description, "description", kept)
             made.append(one)
         return {"@type": "Object", "fields": made}
 
@@ -233,7 +232,7 @@ class Schemas:
         for member, name, field in (("mapKey", "key", key), ("mapValue", "value", value)):
             made[member] = {"name": name, "schema": self.of(field.data_type, field.rank, name, kept)}
             if field.description:
-                made[member]["description"] = _texts(field.description)
+                made[member]["description"] = language_map(field.description, "description", kept)
         return made
 
 
@@ -248,8 +247,3 @@ def _is_entry(definition: Definition) -> bool:
 def _standard_number(data_type: NodeId) -> int | None:
     number = data_type.identifier.removeprefix("i=")
     return int(number) if data_type.namespace == UA and number.isdecimal() else None
-
-
-def _texts(texts: Mapping[str, str]) -> Json:
-    found = {language.replace("_", "-") or "en": text[:MAX_TEXT] for language, text in texts.items()}
-    return found["en"] if list(found) == ["en"] else found

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+import orjson
 
 from dtdl.diagnostic import Diagnostic, Location, Severity
 from interop.opcua.nodeset.model import (
@@ -29,7 +31,7 @@ from interop.opcua.nodeset.model import (
     NodeSet,
 )
 from interop.opcua.nodeset.values import Argument, arguments_of, text_of, unit_of
-from interop.opcua.types.annotation import MAX_TEXT, Kept
+from interop.opcua.types.annotation import Kept, language_map
 from interop.opcua.types.naming import browse_name_of, dtdl_name, dtmi_or_none, interface_dtmi, version_of
 from interop.opcua.types.quantities import QUANTITIES, quantity_of
 from interop.opcua.types.residue import amended
@@ -95,7 +97,7 @@ class _Types:
         self.drafts: dict[NodeId, _Draft] = {}
         self.taken: dict[str, NodeId] = {}
         self.versions = {model.uri: model.version for each in graph.nodesets for model in each.models}
-        self.inherited: dict[NodeId, set[str]] = {}
+        self.inherited: dict[NodeId, dict[str, str]] = {}
         self.components: dict[NodeId, set[NodeId]] = {}
 
     def translate(self) -> Imported:
@@ -106,7 +108,7 @@ class _Types:
         done: set[NodeId] = set()
         while len(done) < len(self.drafts):  # Objects without a type of their own add drafts
             for draft in [each for key, each in self.drafts.items() if key not in done]:
-                self.fill(draft, done)
+                self.fill_all(draft, done)
         return Imported(tuple(draft.document for draft in self.drafts.values()), tuple(self.findings))
 
     def draft(self, node: Node, name: str) -> _Draft:
@@ -124,48 +126,65 @@ class _Types:
             made.kept.add("browseName", node.browse_name.name)
         return made
 
-    def fill(self, draft: _Draft, done: set[NodeId]) -> None:
-        """Gives an Interface its contents; those that it extends first, for their names."""
-        if draft.node.id in done:
-            return
-        done.add(draft.node.id)
-        bases = self.bases(draft)
-        for base in bases:
-            self.fill(base, done)
+    def fill_all(self, draft: _Draft, done: set[NodeId]) -> None:
+        """Fills an Interface, those that it extends first, for their names."""
+        open_ = [draft]
+        while open_:
+            here = open_[-1]
+            above = [base for base in self.bases(here) if base.node.id not in done and base not in open_]
+            if above:
+                open_.append(above[0])
+                continue
+            open_.pop()
+            if here.node.id not in done:
+                done.add(here.node.id)
+                self.fill(here)
+
+    def fill(self, draft: _Draft) -> None:
+        """Gives an Interface its contents."""
         self.texts(draft.document, draft.node, draft.kept)
         if draft.node.is_abstract:
             draft.kept.add("isAbstract", "true")
-        if bases:
-            names = [base.dtmi for base in bases]
-            draft.document["extends"] = names[0] if len(names) == 1 else names
-        inherited: set[str] = set()
-        for base in bases:
-            inherited |= self.inherited.get(base.node.id, set()) | base.names
-        self.inherited[draft.node.id] = inherited
+        self.extend(draft)
         schemas = Schemas(self.graph, draft.dtmi)
-        contents = [*self.parts(draft, schemas), *self.links(draft)]
-        contents = [one for one in contents if one is not None]
+        contents = [one for one in (*self.parts(draft, schemas), *self.links(draft)) if one is not None]
         if contents:
             draft.document["contents"] = contents
         if schemas.named:
             draft.document["schemas"] = list(schemas.named.values())
-        if any(isinstance(kind := one["@type"], list) and kind for one in contents):
+        if b'"unit":' in orjson.dumps(contents):
             draft.document["@context"] = [CORE, QUANTITIES]
         self.finish(draft.document, draft.node, draft.kept)
         if self.residue:
             amended(draft.document, draft.node)
 
-    def bases(self, draft: _Draft) -> list[_Draft]:
-        """The Interfaces that an ObjectType is a subtype or implementation of."""
-        found = []
-        above = [base] if (base := self.graph.supertype(draft.node.id)) is not None else []
-        for target in [*above, *self.graph.targets(draft.node.id, HAS_INTERFACE)]:
-            if target in self.drafts:
-                if self.drafts[target] is not draft and self.drafts[target] not in found:
-                    found.append(self.drafts[target])
-            elif target != BASE_OBJECT_TYPE:
+    def extend(self, draft: _Draft) -> None:
+        """What an Interface extends; DTDL does not let it inherit two contents of one name."""
+        inherited: dict[str, str] = {}
+        names = []
+        for base in self.bases(draft):
+            given = self.inherited.get(base.node.id, {}) | dict.fromkeys(base.names, base.dtmi)
+            if any(inherited.get(name, origin) != origin for name, origin in given.items()):
+                draft.kept.add("sameNames", base.dtmi)
+                continue
+            inherited |= given
+            names.append(base.dtmi)
+        if names:
+            draft.document["extends"] = names[0] if len(names) == 1 else names
+        self.inherited[draft.node.id] = inherited
+        for target in self.above(draft):
+            if target not in self.drafts and target != BASE_OBJECT_TYPE:
                 draft.kept.add("supertype", str(target))
-        return found
+
+    def above(self, draft: _Draft) -> list[NodeId]:
+        """The types that an ObjectType is a subtype or implementation of."""
+        base = self.graph.supertype(draft.node.id)
+        return [*([base] if base is not None else []), *self.graph.targets(draft.node.id, HAS_INTERFACE)]
+
+    def bases(self, draft: _Draft) -> list[_Draft]:
+        """Those of them that become Interfaces."""
+        found = dict.fromkeys(target for target in self.above(draft) if target in self.drafts)
+        return [self.drafts[target] for target in found if target != draft.node.id]
 
     def parts(self, draft: _Draft, schemas: Schemas) -> Iterator[Json]:
         """The contents that stand for the nodes below a type."""
@@ -260,7 +279,7 @@ class _Types:
             kept.add("argument", given.name)
         made: dict[str, Json] = {"name": name, "schema": schemas.of(given.data_type, given.rank, name, kept)}
         if given.description:
-            made["description"] = language_map(given.description, "", kept)
+            made["description"] = language_map(given.description, "description", kept)
         return made
 
     def component(self, draft: _Draft, node: Node, name: str, *, placeholder: bool) -> dict[str, Json] | None:
@@ -377,14 +396,3 @@ class _Types:
                     action="Nothing is to be done; the comment of the element keeps it.",
                 )
             )  # fmt: skip
-
-
-def language_map(texts: Mapping[str, str], word: str, kept: Kept) -> Json:
-    """A text, or a map of language to text; English alone is written short. What is too long is cut, which is kept."""
-    found: dict[str, str] = {}
-    for language, text in texts.items():
-        tag = language.replace("_", "-") or "en"
-        if len(text) > MAX_TEXT and word:
-            kept.add("cut", f"{word} {tag}".strip())
-        found.setdefault(tag, text[:MAX_TEXT])
-    return found["en"] if list(found) == ["en"] else found

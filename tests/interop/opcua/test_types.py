@@ -392,3 +392,59 @@ def test_units_are_written_as_opc_ua_codes_them(model: Model) -> None:
     assert "<uax:UnitId>4408652</uax:UnitId>" in text
     assert "http://www.opcfoundation.org/UA/units/un/cefact" in text
     assert UA not in annotated_nodeset(model).namespaces
+
+
+TYPE = (
+    '<UAObjectType NodeId="ns=1;i={id}" BrowseName="1:{name}"><Description Locale="{language}">{text}</Description>'
+    '<References><Reference ReferenceType="i=45" IsForward="false">{above}</Reference>{more}</References>'
+    "</UAObjectType>"
+)
+VALUE = (
+    '<UAVariable NodeId="ns=1;i={id}" BrowseName="1:{name}" DataType="i=11"><References>'
+    '<Reference ReferenceType="i=47" IsForward="false">ns=1;i={owner}</Reference>'
+    '<Reference ReferenceType="i=40">i=63</Reference></References></UAVariable>'
+)
+
+
+def type_(number: int, name: str, above: str = "i=58", **more: str) -> str:
+    return TYPE.format(id=number, name=name, above=above, **({"language": "en", "text": "x", "more": ""} | more))
+
+
+def documents_of(*nodes: str) -> list[dict[str, Any]]:
+    head = '<UANodeSet xmlns="http://opcfoundation.org/UA/2011/03/UANodeSet.xsd"><NamespaceUris><Uri>urn:a</Uri>'
+    text = f"{head}</NamespaceUris>{''.join(nodes)}</UANodeSet>"
+    wanted, _ = dtdl_outputs([read_bytes(text.encode(), "a.xml")], Path())
+    return [json.loads(one) for one in wanted.values()]
+
+
+def test_an_interface_whose_contents_have_the_names_of_another_is_kept_and_not_extended() -> None:
+    implements = '<Reference ReferenceType="i=17603">ns=1;i=2</Reference>'
+    *_, both = documents_of(
+        type_(1, "A"), type_(2, "I"), type_(3, "B", "ns=1;i=1", more=implements),
+        VALUE.format(id=4, name="v", owner=1), VALUE.format(id=5, name="v", owner=2),
+    )  # fmt: skip
+    assert both["extends"] == "dtmi:a:A;1"
+    assert json.loads(both["comment"].removeprefix("OPC UA "))["sameNames"] == "dtmi:a:I;1"
+
+
+def test_texts_that_dtdl_cannot_hold_are_cut_or_taken_for_english_and_that_is_kept() -> None:
+    (long,) = documents_of(type_(1, "A", text="x" * 600))
+    assert long["description"] == "x" * 512
+    assert json.loads(long["comment"].removeprefix("OPC UA "))["cut"] == "description (en)"
+    (odd,) = documents_of(type_(1, "A", language="klingon!"))
+    assert odd["description"] == "x"
+    assert json.loads(odd["comment"].removeprefix("OPC UA "))["language"] == "klingon!"
+
+
+def test_types_that_hold_each_other_become_relationships_where_the_circle_closes() -> None:
+    part = (
+        '<UAObject NodeId="ns=1;i={id}" BrowseName="1:{name}"><References>'
+        '<Reference ReferenceType="i=47" IsForward="false">ns=1;i={owner}</Reference>'
+        '<Reference ReferenceType="i=40">ns=1;i={kind}</Reference></References></UAObject>'
+    )
+    one, two = documents_of(
+        type_(1, "A"), type_(2, "B"),
+        part.format(id=3, name="b", owner=1, kind=2), part.format(id=4, name="a", owner=2, kind=1),
+    )  # fmt: skip
+    assert content(one, "b")["@type"] == "Component"
+    assert content(two, "a") == {"@type": "Relationship", "name": "a", "target": "dtmi:a:A;1"}
