@@ -138,26 +138,13 @@ async def serving(nodesets: Sequence[NodeSet], address: Address) -> AsyncIterato
 async def _load(server: Server, graph: Graph) -> None:
     """All documents as one, in the plain form that asyncua's importer takes whole."""
     nodes = {node.id: _plain(graph, node) for node in _parents_first(graph)}
-    used = {each.namespace for node in nodes.values() for each in _named(node)}
-    namespaces = tuple(sorted(uri for uri in used if uri != _OBJECTS.namespace))
-    text = write(NodeSet(namespaces=namespaces, nodes=nodes))
+    text = write(NodeSet(nodes=nodes))
     try:
         await server.import_xml(xmlstring=text, strict_mode=True)
     except (UaError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise InteropError(
             f"the server cannot take these nodes: {error}", action="Run megatwin check on the files."
         ) from error
-
-
-def _named(node: Node) -> Iterator[NodeId | Any]:
-    yield node.id
-    yield node.browse_name
-    yield node.data_type
-    for reference in node.references:
-        yield reference.type
-        yield reference.target
-    for field in node.definition.fields if node.definition is not None else ():
-        yield field.data_type
 
 
 def _parents_first(graph: Graph) -> Iterator[Node]:

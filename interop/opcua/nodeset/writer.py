@@ -35,26 +35,27 @@ class _Writer:
         self.index = {UA: 0} | {uri: place for place, uri in enumerate(nodeset.namespaces, 1)}
 
     def lines(self) -> Iterator[str]:
+        """The document; its nodes are written first, since they may name namespaces that it did not."""
+        body = [line for node in self.nodeset.nodes.values() for line in self._node(node)]
         yield '<?xml version="1.0" encoding="utf-8"?>'
         yield f'<UANodeSet xmlns="{NODESET}" xmlns:uax="{TYPES}">'
         yield "  <NamespaceUris>"
-        yield from (f"    <Uri>{escape(uri)}</Uri>" for uri in self.nodeset.namespaces)
+        yield from (f"    <Uri>{escape(uri)}</Uri>" for uri in self.index if uri != UA)
         yield "  </NamespaceUris>"
         yield "  <Models>"
         for model in self.nodeset.models:
             yield from self._model(model)
         yield "  </Models>"
         yield from self._extensions(self.nodeset.extensions, "  ")
-        for node in self.nodeset.nodes.values():
-            yield from self._node(node)
+        yield from body
         yield "</UANodeSet>"
 
     def node_id(self, node: NodeId) -> str:
-        index = self.index[node.namespace]
+        index = self.index.setdefault(node.namespace, len(self.index))
         return f"ns={index};{node.identifier}" if index else node.identifier
 
     def _qualified(self, name: QualifiedName) -> str:
-        index = self.index[name.namespace]
+        index = self.index.setdefault(name.namespace, len(self.index))
         return f"{index}:{name.name}" if index else name.name
 
     @staticmethod

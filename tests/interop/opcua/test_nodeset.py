@@ -169,3 +169,10 @@ def test_definitions_compile_to_a_nodeset_and_back(tmp_path: Path) -> None:
     again = tmp_path / "again"
     assert main(["opcua", "import", str(target), "-o", str(again)]) == 0
     assert dtdl.equal(dtdl.parse([Path(source)]), dtdl.parse([again]))
+
+
+def test_a_namespace_that_only_a_node_id_names_is_written_with_the_others() -> None:
+    other = '<Reference ReferenceType="i=35">nsu=urn:b%3Bc;s=x</Reference>'
+    nodeset = read_bytes(text(GOOD.format(BELOW + other)), "a.xml")
+    (node,) = read_bytes(write(nodeset).encode(), "b.xml").nodes.values()
+    assert node.references[1].target == NodeId("urn:b;c", "s=x")
