@@ -42,7 +42,12 @@ _OF_CLASS: Final[Mapping[NodeClass, tuple[AttributeIds, ...]]] = MappingProxyTyp
         NodeClass.ObjectType: (AttributeIds.IsAbstract,),
         NodeClass.DataType: (AttributeIds.IsAbstract, AttributeIds.DataTypeDefinition),
         NodeClass.ReferenceType: (AttributeIds.IsAbstract, AttributeIds.InverseName),
-        NodeClass.Variable: (AttributeIds.DataType, AttributeIds.ValueRank, AttributeIds.AccessLevel),
+        NodeClass.Variable: (
+            AttributeIds.DataType,
+            AttributeIds.ValueRank,
+            AttributeIds.AccessLevel,
+            AttributeIds.Historizing,
+        ),
         NodeClass.VariableType: (AttributeIds.DataType, AttributeIds.ValueRank),
     }
 )

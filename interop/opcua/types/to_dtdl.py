@@ -39,9 +39,12 @@ from interop.opcua.types.schemas import Schemas
 
 Json = Any
 CORE: Final = "dtmi:dtdl:context;4"
+_EXTENSIONS: Final = ((b'"unit":', QUANTITIES), (b'"Historized"', "dtmi:dtdl:extension:historization;2"))
+"""What shows in a document that it uses an extension, and the context of the extension."""
 _PARTS: Final = (HAS_COMPONENT, HAS_ORDERED_COMPONENT, HAS_PROPERTY, HAS_ADD_IN, ORGANIZES)
 _PLACEHOLDERS: Final = (OPTIONAL_PLACEHOLDER, MANDATORY_PLACEHOLDER)
-_WRITE: Final = 2
+_WRITE, _HISTORY_READ = 2, 4
+"""Bits of AccessLevel (OPC 10000-3, 8.57)."""
 _OF_DATA: Final = ("EngineeringUnits", "EURange", "EnumStrings", "EnumValues", "InputArguments", "OutputArguments")
 _PLAIN_TYPES: Final = (BASE_DATA_VARIABLE_TYPE, PROPERTY_TYPE, ANALOG_UNIT_TYPE)
 _MAX_FINDINGS: Final = 2000
@@ -152,8 +155,10 @@ class _Types:
             draft.document["contents"] = contents
         if schemas.named:
             draft.document["schemas"] = list(schemas.named.values())
-        if b'"unit":' in orjson.dumps(contents):
-            draft.document["@context"] = [CORE, QUANTITIES]
+        text = orjson.dumps(contents)
+        extensions = [context for mark, context in _EXTENSIONS if mark in text]
+        if extensions:
+            draft.document["@context"] = [CORE, *extensions]
         self.finish(draft.document, draft.node, draft.kept)
         if self.residue:
             amended(draft.document, draft.node)
@@ -235,6 +240,8 @@ class _Types:
         if node.access & _WRITE:
             made["writable"] = True
         self.unit(made, node, kept)
+        if node.attributes.get("Historizing") in ("true", "1") or node.access & _HISTORY_READ:
+            made["@type"] = [*([made["@type"]] if isinstance(made["@type"], str) else made["@type"]), "Historized"]
         kind = self.graph.type_of(node.id)
         if kind is not None and kind not in _PLAIN_TYPES and kind.namespace != UA:
             kept.add("variableType", str(kind))

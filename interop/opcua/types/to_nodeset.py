@@ -16,7 +16,6 @@ from dtdl.elements import (
     Interface,
     Model,
     Object,
-    Property,
     Relationship,
     Schema,
     SchemaField,
@@ -76,7 +75,9 @@ ENUMERATION: Final = standard(29)
 STRING: Final = standard(12)
 _ENCODING_TYPE: Final = standard(76)
 _ARGUMENT, _ENUM_VALUE, _EU_INFORMATION = standard(296), standard(7594), standard(887)
-_READ_WRITE: Final = "3"
+_READ, _WRITE, _HISTORY_READ = 1, 2, 4
+"""Bits of AccessLevel (OPC 10000-3, 8.57)."""
+_HISTORIZATION: Final = "dtmi:dtdl:extension:historization:"
 _BASE: Final = RequiredModel(UA, "1.04", "2019-05-01T00:00:00Z")
 
 
@@ -182,8 +183,12 @@ class _Types:
         made.data_type, rank = self.data_type(content.properties["schema"], hint)
         if rank >= 1:
             made.attributes |= {"ValueRank": str(rank), "ArrayDimensions": ",".join("0" * rank)}
-        if isinstance(content, Property) and content.writable:
-            made.attributes |= {"AccessLevel": _READ_WRITE, "UserAccessLevel": _READ_WRITE}
+        historized = any(cotype.startswith(_HISTORIZATION) for cotype in content.cotypes)
+        access = _READ | (_WRITE if content.properties.get("writable") else 0) | (_HISTORY_READ if historized else 0)
+        if access != _READ:
+            made.attributes |= {"AccessLevel": str(access), "UserAccessLevel": str(access)}
+        if historized:
+            made.attributes["Historizing"] = "true"
         unit = unit_of(content)
         kind = ANALOG_UNIT_TYPE if unit else BASE_DATA_VARIABLE_TYPE
         made.references += [Reference(HAS_TYPE, kind), Reference(HAS_MODELLING_RULE, MANDATORY)]

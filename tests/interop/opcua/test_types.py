@@ -29,7 +29,11 @@ HERE = Path(__file__).parent
 NODE = HERE.parents[1] / "node"
 FOREIGN = [HERE / "nodesets" / "base.NodeSet2.xml", HERE / "nodesets" / "machine.NodeSet2.xml"]
 BENCH = ("energygrid", "rec", "smartcities")
-CONTEXT = ["dtmi:dtdl:context;4", "dtmi:dtdl:extension:quantitativeTypes;2"]
+CONTEXT = [
+    "dtmi:dtdl:context;4",
+    "dtmi:dtdl:extension:quantitativeTypes;2",
+    "dtmi:dtdl:extension:historization;2",
+]
 
 ROOM: dict[str, Any] = {
     "@context": CONTEXT,
@@ -70,7 +74,7 @@ ROOM: dict[str, Any] = {
             },
         },
         {
-            "@type": "Telemetry",
+            "@type": ["Telemetry", "Historized"],
             "name": "grid",
             "schema": {"@type": "Array", "elementSchema": {"@type": "Array", "elementSchema": "integer"}},
         },
@@ -383,6 +387,7 @@ async def test_the_types_of_a_live_server_become_dtdl(live: str, tmp_path: Path)
     level = content(room, "state")["schema"]["fields"][1]["schema"]
     assert level["enumValues"] == [{"name": "low", "enumValue": "L"}, {"name": "high", "enumValue": "H"}]
     assert content(room, "grid")["schema"]["elementSchema"]["elementSchema"] == "integer"
+    assert content(room, "grid")["@type"] == ["Telemetry", "Historized"]
     (mode,) = room["schemas"]
     assert [value["enumValue"] for value in mode["enumValues"]] == [0, 7]
 
