@@ -41,6 +41,8 @@ _NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
     "WriteMask": (0, 2**32 - 1),
     "UserWriteMask": (0, 2**32 - 1),
 }
+DECLARATION: Final = "MethodDeclarationId"
+"""The one attribute besides DataType and ParentNodeId that holds a NodeId."""
 _BOOLEANS: Final = ("IsAbstract", "Symmetric", "Historizing", "Executable", "UserExecutable")
 _TRUE: Final = ("true", "1")
 _SKIPPED: Final = ("NamespaceUris", "ServerUris", "Models", "Aliases", "Extensions")
@@ -221,6 +223,8 @@ class _Reader:
             node.parent = self.node_id(got.pop("ParentNodeId"))
         if got.get("DataType"):
             node.data_type = self.node_id(got.pop("DataType"))
+        if got.get(DECLARATION):
+            got[DECLARATION] = str(self.node_id(got[DECLARATION]))
         node.attributes = self._attributes(got)
         self._contents(element, node)
         return node

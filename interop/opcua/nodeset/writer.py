@@ -19,7 +19,7 @@ from interop.opcua.nodeset.model import (
     NodeSet,
     QualifiedName,
 )
-from interop.opcua.nodeset.reader import NODESET, TYPES
+from interop.opcua.nodeset.reader import DECLARATION, NODESET, TYPES
 
 _NOT_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
@@ -73,6 +73,8 @@ class _Writer:
         if node.data_type != BASE_DATA_TYPE:
             attributes["DataType"] = self.node_id(node.data_type)
         attributes |= node.attributes
+        if DECLARATION in attributes:
+            attributes[DECLARATION] = self.node_id(NodeId.of(attributes[DECLARATION]))
         yield f"  <UA{node.node_class}{_attributes(attributes)}>"
         yield from _texts("DisplayName", node.display_name or {"": node.browse_name.name}, "    ")
         yield from _texts("Description", node.description, "    ")

@@ -35,6 +35,7 @@ _MAX_DEPTH: Final = 5
 _ENUMERATION: Final = standard(29)
 _STRUCTURE: Final = standard(22)
 _STRING: Final = standard(12)
+_UNION: Final = standard(12756)
 
 
 class Schemas:
@@ -90,11 +91,7 @@ class Schemas:
         definition = node.definition
         if base == _ENUMERATION or (definition is not None and definition.kind == "enumeration"):
             return self.name(node, name, kept, self.enumeration)
-        if (
-            definition is not None
-            and definition.kind in ("structure", "union")
-            and base in (_STRUCTURE, None, standard(12756))
-        ):
+        if definition is not None and definition.kind in ("structure", "union") and _is_structure(base):
             return self.name(node, name, kept, self.structure)
         if base == _STRING and self.graph.property(node.id, "Values") is not None:
             return self.name(node, name, kept, self.text_enum)
@@ -247,3 +244,9 @@ def _is_entry(definition: Definition) -> bool:
 def _standard_number(data_type: NodeId) -> int | None:
     number = data_type.identifier.removeprefix("i=")
     return int(number) if data_type.namespace == UA and number.isdecimal() else None
+
+
+def _is_structure(base: NodeId | None) -> bool:
+    """Whether values of a subtype of a standard type are structures: what is not known to be a scalar."""
+    number = _standard_number(base) if base is not None else None
+    return base in (_STRUCTURE, _UNION, None) or (number not in _EXACT and number not in _NEAR)
