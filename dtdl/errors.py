@@ -22,6 +22,7 @@
     │   └── StepFailed                 5  the FMU reported an error, crashed, or missed its deadline
     ├── InteropError
     │   ├── ConfigInvalid              1  a megatwin.yaml with findings; carries every Diagnostic
+    │   ├── NodeSetInvalid             1  a NodeSet2 document with findings; carries every Diagnostic
     │   ├── Unreachable                4  an endpoint that does not answer
     │   ├── Untrusted                  4  a certificate that is not trusted, here or there
     │   ├── PortInUse                  2
@@ -185,6 +186,10 @@ class InteropError(MegatwinError):
 
 class ConfigInvalid(_WithDiagnostics, InteropError):
     """A megatwin.yaml with findings."""
+
+
+class NodeSetInvalid(_WithDiagnostics, InteropError):
+    """A NodeSet2 document with findings; nothing of it was taken."""
 
 
 class Unreachable(InteropError):

@@ -15,9 +15,9 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from dtdl.errors import BuildFailed, InputUnreadable
+from dtdl.markup import Element, MarkupInvalid, parse
 from fmu import archive, binaries
 from fmu.description import FILE_NAME, FMI_3, Description, Interface, read_description
-from fmu.markup import Element, MarkupInvalid, parse
 
 COMPILERS: Final = ("gcc", "cc", "clang")
 FLAGS: Final = ("-O2", "-fPIC", "-shared", "-ffp-contract=off", "-g0", "-s", "-Wl,--build-id=none")

@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 
 from dtdl.diagnostic import Diagnostic, Location, Severity
 from dtdl.errors import DescriptionInvalid
+from dtdl.markup import Element, MarkupInvalid, parse
 from fmu.description import (
     FLOATS,
     FMI_1,
@@ -30,7 +31,6 @@ from fmu.description import (
     Unknown,
     Variable,
 )
-from fmu.markup import Element, MarkupInvalid, parse
 
 SI_BASE: Final = ("kg", "m", "s", "A", "K", "mol", "cd", "rad")
 _TYPES_2: Final[Mapping[str, Type]] = {

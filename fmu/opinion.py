@@ -9,10 +9,10 @@ from typing import Final
 
 from dtdl.diagnostic import Diagnostic, Location, Severity
 from dtdl.errors import DescriptionInvalid
+from dtdl.markup import MarkupInvalid, parse
 from fmu import archive
 from fmu.border import border
 from fmu.description import FILE_NAME, Description
-from fmu.markup import MarkupInvalid, parse
 
 RULE: Final = "MT231"
 _BUILD: Final = "sources/buildDescription.xml"

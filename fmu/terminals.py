@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from dtdl.diagnostic import Diagnostic, Location, Severity
+from dtdl.markup import Element, MarkupInvalid, parse
 from fmu.description import Terminal, Variable
-from fmu.markup import Element, MarkupInvalid, parse
 
 FILE_NAME: Final = "terminalsAndIcons/terminalsAndIcons.xml"
 ICONS: Final = ("terminalsAndIcons/icon.png", "terminalsAndIcons/icon.svg", "model.png")

@@ -1,4 +1,4 @@
-"""The one check of every kind of file: DTDL, megatwin.yaml, FMUs, SSP; what belongs together is checked together."""
+"""The one check of every kind of file: DTDL, megatwin.yaml, FMUs, SSP, NodeSet2; what is one is checked as one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dtdl.source import is_expansion
 from interop.config.findings import Findings
 from interop.config.rules import FILE_NAME
 
-Kind: TypeAlias = Literal["dtdl", "configuration", "fmu", "ssp"]
+Kind: TypeAlias = Literal["dtdl", "configuration", "fmu", "ssp", "nodeset"]
 
 _SUFFIXES: Final[dict[str, Kind]] = {
     ".json": "dtdl",
@@ -31,6 +31,7 @@ _SUFFIXES: Final[dict[str, Kind]] = {
     ".ssv": "ssp",
     ".ssm": "ssp",
     ".ssb": "ssp",
+    ".xml": "nodeset",
 }
 _SKIPPED_FOLDERS: Final = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
 _CONFIGURATION: Final = re.compile(rb"^\xef?\xbb?\xbf?[\"']?megatwin[\"']?\s*:", re.MULTILINE)
@@ -82,7 +83,7 @@ def check(
             folder holds nothing to check.
     """
     checked = Checked(resolver=below(*map(Path, resolve)) if resolve else None)
-    chosen: dict[Kind, dict[Path, Path]] = {"dtdl": {}, "configuration": {}, "fmu": {}, "ssp": {}}
+    chosen: dict[Kind, dict[Path, Path]] = {"dtdl": {}, "configuration": {}, "fmu": {}, "ssp": {}, "nodeset": {}}
     for given in paths:
         path = Path(given)
         for file, kind in _in_folder(path, checked) if path.is_dir() else [(path, _kind_of(path))]:
@@ -101,6 +102,11 @@ def check(
         findings.extend(_check_fmu(file, second_opinion=second_opinion))
     checked.files += map(str, chosen["ssp"].values())
     findings.extend(_check_structures(chosen["ssp"].values()))
+    if chosen["nodeset"]:
+        from interop.opcua.nodeset.check import check_files  # noqa: PLC0415 - most checks are of definitions
+
+        checked.files += map(str, chosen["nodeset"].values())
+        findings.extend(check_files(list(chosen["nodeset"].values())))
     checked.diagnostics = findings.ordered()
     return checked
 
@@ -144,7 +150,8 @@ def _in_folder(folder: Path, checked: Checked) -> Iterable[tuple[Path, Kind]]:
                 checked.skipped.append(str(path))
     if not found:
         raise InputUnreadable(
-            f"the folder {folder} holds no DTDL, no {FILE_NAME}, no FMU and no SSP", action="Name another folder."
+            f"the folder {folder} holds no DTDL, no {FILE_NAME}, no FMU, no SSP and no NodeSet2",
+            action="Name another folder.",
         )
 
 
@@ -157,6 +164,8 @@ def _is_of_kind(path: Path, kind: Kind) -> bool:
             head = stream.read(_PEEK)
     except OSError as error:
         raise InputUnreadable(f"{path} cannot be read: {error.strerror}", action="Correct its permissions.") from error
+    if kind == "nodeset":
+        return b"UANodeSet" in head
     if kind == "configuration":
         return bool(_CONFIGURATION.search(head))
     if path.suffix.lower() == ".jsonl" or _DTDL.search(head):

@@ -123,6 +123,44 @@ _FMU: Final = (
     ),
 )  # fmt: skip
 
+_NODESET: Final = (
+    *(
+        Rule(identity, summary, "The file is not what OPC 10000-6, Annex F, says that a NodeSet2 is. " + more, action)
+        for identity, summary, more, action in (
+            ("MT320", "A NodeSet2 is not XML, or has a DOCTYPE.",
+             "A document type declaration can make a small file unfold without end, so it is refused before it acts.",
+             "Give a well-formed file without a document type declaration."),
+            ("MT321", "An element is not one of a NodeSet2.",
+             "The root is UANodeSet, and what stands in it is named by the schema.", "Remove it, or correct its name."),
+            ("MT322", "A NodeId or name is of no namespace.", "An index counts the entries of NamespaceUris.",
+             "Add the URI to NamespaceUris, or correct the index."),
+            ("MT323", "Two nodes have one NodeId.", "A NodeId stands for one node.",
+             "Give each node a NodeId of its own."),
+            ("MT324", "An attribute is missing.", "Each node has a NodeId and a BrowseName, each Model a ModelUri.",
+             "Write the attribute."),
+            ("MT325", "A text is no NodeId and no alias.", "Aliases are defined in Aliases.",
+             "Write a NodeId, or add the alias."),
+            ("MT326", "An attribute has a value that it cannot have.", "Numbers and booleans have a range.",
+             "Correct the value."),
+            ("MT327", "A node is missing from its own model.",
+             "Parents, supertypes, type definitions and data types must be there. Other models are not looked into.",
+             "Add the node, or correct the NodeId."),
+            ("MT329", "A type is a subtype of itself.", "HasSubtype forms a tree.",
+             "Remove one of the references of the circle."),
+        )
+    ),
+    Rule("MT328", "A required model is not given, or is older.",
+         "Types that the model defines cannot be looked into, so they are taken by their name alone.",
+         "Give its NodeSet2 file as well.", Severity.INFO),
+    Rule("MT330", "A type is a subtype of nothing.", "Every type has a supertype in the standard or in another model.",
+         "Add a HasSubtype reference.", Severity.WARNING),
+    Rule("MT331", "A node has no type.", "Objects and Variables have a type definition.",
+         "Add a HasTypeDefinition reference.", Severity.WARNING),
+    Rule("MT340", "DTDL cannot say something of an OPC UA node.",
+         "An import keeps it in the comment of the element, after the words OPC UA, as a JSON object.",
+         "Nothing is to be done.", Severity.INFO),
+)  # fmt: skip
+
 _OPCUA: Final = (
     Rule("MTOPCUA01", "An address of an OPC UA server cannot be used.",
          "An address is a browse path such as prefix:Name/prefix:Name, or a node id with the URI of its namespace. A "
@@ -149,6 +187,7 @@ def find_tables() -> Mapping[str, Sequence[Rule]]:
         "data": tuple(DATA.values()),
         "graphs": tuple(GRAPHS.values()),
         "OPC UA": _OPCUA,
+        "NodeSet2": _NODESET,
         "changes": CHANGE_RULES,
         "definitions": tuple(_of_dtdl()),
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 from xml.parsers import expat
 
-from fmu.markup import MAX_DEPTH, MarkupInvalid, feed
+from dtdl.markup import MAX_DEPTH, MarkupInvalid, feed
 
 MAX_NODES: Final = 1_000_000
 """Elements of one document; more are refused."""
@@ -77,7 +77,7 @@ class Document:
 
 
 def parse(data: bytes) -> Document:
-    """Reads one document, with the bounds of `fmu.markup.feed`.
+    """Reads one document, with the bounds of `dtdl.markup.feed`.
 
     Raises:
         MarkupInvalid: See there; or there are more than `MAX_NODES` elements.

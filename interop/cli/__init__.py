@@ -31,7 +31,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "query": ("interop.cli.query", "Query twins and relationships."),
     "watch": ("interop.cli.watch", "Follow changes as they happen."),
     "fmu": ("interop.cli.fmu", "Build, inspect and run functional mock-up units."),
-    "opcua": ("interop.cli.opcua", "Certificates and trust of OPC UA links."),
+    "opcua": ("interop.cli.opcua", "Types and mocks of OPC UA plants; certificates and trust."),
     "ledger": ("interop.cli.ledger", "Verify the ledger of every state."),
 }
 """Command → module that has it as attribute ``command``, and the line that --help shows."""

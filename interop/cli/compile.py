@@ -1,10 +1,14 @@
-"""megatwin compile: DTDL definitions to typed Python, JSON Schema, RDF or a repository, written to a file or folder."""
+"""megatwin compile: DTDL to typed Python, JSON Schema, RDF, a repository or NodeSet2, written to a file or folder."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from dtdl.resolver import Resolver
 
 
 @click.command("compile")
@@ -14,12 +18,12 @@ import click
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="File to write (.py, .json, .ttl), or a folder that becomes a package.",
+    help="File to write (.py, .json, .ttl, .xml), or a folder that becomes a package.",
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when the output is not current.")
 @click.option(
     "--target",
-    type=click.Choice(["pydantic", "jsonschema", "rdf", "repository"]),
+    type=click.Choice(["pydantic", "jsonschema", "rdf", "repository", "nodeset2"]),
     default="pydantic",
     show_default=True,
     help="What to make.",
@@ -36,13 +40,12 @@ def command(paths: tuple[Path, ...], output: Path, *, check: bool, target: str, 
 
     Exit code 1: the definitions have findings, or --check found that the output is not current.
     """
-    from dtdl.compiler import targets  # noqa: PLC0415 - --help of other commands does not pay for pydantic
-    from dtdl.errors import InputUnreadable, ModelInvalid  # noqa: PLC0415
+    from dtdl.errors import InputUnreadable, ModelInvalid  # noqa: PLC0415 - only when it is used
     from dtdl.resolver import below  # noqa: PLC0415
     from interop.cli.render import render, summary  # noqa: PLC0415
 
     try:
-        wanted = targets.outputs(list(paths), output, target, resolver=below(*resolve) if resolve else None)
+        wanted = _outputs(list(paths), output, target, below(*resolve) if resolve else None)
     except ModelInvalid as error:
         click.echo(render(error.diagnostics, "text", color=False), nl=False)
         click.echo(f"nothing was written: {summary(error.diagnostics)}", err=True)
@@ -62,6 +65,16 @@ def command(paths: tuple[Path, ...], output: Path, *, check: bool, target: str, 
             ) from error
         click.echo(f"wrote {path}", err=True)
     return 0
+
+
+def _outputs(paths: list[Path], output: Path, target: str, resolver: Resolver | None) -> dict[Path, str]:
+    if target == "nodeset2":
+        from interop.opcua.types.files import nodeset_outputs  # noqa: PLC0415 - only when it is used
+
+        return nodeset_outputs(paths, output, resolver=resolver)
+    from dtdl.compiler import targets  # noqa: PLC0415 - --help of other commands does not pay for pydantic
+
+    return targets.outputs(list(paths), output, target, resolver=resolver)
 
 
 def _read(path: Path) -> str | None:

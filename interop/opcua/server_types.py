@@ -12,39 +12,18 @@ from asyncua import ua
 from asyncua.ua import ObjectIds, VariantType
 
 from dtdl.elements import Command, Component, Content, Element, Enum, Interface, Model, Schema, SchemaField, unit_of
-from dtdl.errors import Refused, UnitUnknown
-from dtdl.units import unece, unit
+from dtdl.errors import Refused
 from interop.opcua.nodes import HAS_COMPONENT, HAS_INTERFACE, HAS_SUBTYPE, Space
-from interop.opcua.values import CEFACT, json_value, variant
+from interop.opcua.types import quantities
+from interop.opcua.types.naming import browse_name_of, namespace_of
+from interop.opcua.types.to_nodeset import SCALARS
+from interop.opcua.values import json_value, variant
 from interop.values import Value
 
-_DATE, _TIME, _DURATION, _DECIMAL = 12881, 12880, 12879, 12878
-"""DateString, TimeString, DurationString, DecimalString of the standard namespace (OPC 10000-3, 8.37 and following)."""
-_SCALARS: Final[Mapping[str, tuple[int, VariantType]]] = MappingProxyType(
-    {
-        "Boolean": (ObjectIds.Boolean, VariantType.Boolean),
-        "Byte": (ObjectIds.SByte, VariantType.SByte),
-        "Bytes": (ObjectIds.ByteString, VariantType.ByteString),
-        "Date": (_DATE, VariantType.String),
-        "DateTime": (ObjectIds.DateTime, VariantType.DateTime),
-        "Decimal": (_DECIMAL, VariantType.String),
-        "Double": (ObjectIds.Double, VariantType.Double),
-        "Duration": (_DURATION, VariantType.String),
-        "Float": (ObjectIds.Float, VariantType.Float),
-        "Integer": (ObjectIds.Int32, VariantType.Int32),
-        "Long": (ObjectIds.Int64, VariantType.Int64),
-        "Short": (ObjectIds.Int16, VariantType.Int16),
-        "String": (ObjectIds.String, VariantType.String),
-        "Time": (_TIME, VariantType.String),
-        "UnsignedByte": (ObjectIds.Byte, VariantType.Byte),
-        "UnsignedInteger": (ObjectIds.UInt32, VariantType.UInt32),
-        "UnsignedLong": (ObjectIds.UInt64, VariantType.UInt64),
-        "UnsignedShort": (ObjectIds.UInt16, VariantType.UInt16),
-        "Uuid": (ObjectIds.Guid, VariantType.Guid),
-    }
+_BUILT_IN: Final[Mapping[int, VariantType]] = MappingProxyType(
+    {294: VariantType.DateTime} | dict.fromkeys((12878, 12879, 12880, 12881), VariantType.String)
 )
-UNITS: Final = "urn:megatwin:units"
-"""NamespaceUri of units that UNECE has no code for."""
+"""DataTypes of the standard namespace that are no built-in type → the one that they are made of (OPC 10000-3, 8)."""
 BASE_VARIABLE: Final = ua.NodeId(ObjectIds.BaseDataVariableType)
 ANALOG_UNIT: Final = ua.NodeId(17497)
 READ: Final = 1
@@ -99,26 +78,11 @@ class Codec:
 _TEXT: Final = Codec(ua.NodeId(ObjectIds.String), VariantType.String, as_text=True)
 
 
-def namespace_of(dtmi: str) -> str:
-    """Namespace URI of an element: its DTMI without version and last segment."""
-    return dtmi.split("#", 1)[0].split(";", 1)[0].rpartition(":")[0]
-
-
-def browse_name_of(dtmi: str) -> str:
-    """Browse name of an Interface or a named schema: the last segment of its DTMI."""
-    return dtmi.split("#", 1)[0].split(";", 1)[0].rpartition(":")[2]
-
-
 def engineering_unit(name: str) -> ua.EUInformation:
     """EUInformation of a DTDL unit (OPC 10000-8, 5.6.4.3); by its own name where UNECE has no code."""
-    try:
-        known = unit(name)
-    except UnitUnknown:
-        return ua.EUInformation(UNITS, -1, ua.LocalizedText(name), ua.LocalizedText(name))
-    code = unece(known)
-    if code is None:
-        return ua.EUInformation(UNITS, -1, ua.LocalizedText(known.symbol or name), ua.LocalizedText(name))
-    return ua.EUInformation(CEFACT, code[0], ua.LocalizedText(code[1]), ua.LocalizedText(name))
+    made = quantities.engineering_unit(name)
+    display, described = ua.LocalizedText(made.display_name), ua.LocalizedText(made.description)
+    return ua.EUInformation(made.namespace, made.unit_id, display, described)
 
 
 class TypeSpace:
@@ -145,9 +109,9 @@ class TypeSpace:
             if schema.value_schema.kind != "Integer":
                 return Codec(ua.NodeId(ObjectIds.String), VariantType.String)
             return Codec(self._enumeration(schema), VariantType.Int32)
-        if schema.kind in _SCALARS:
-            number, kind = _SCALARS[schema.kind]
-            return Codec(ua.NodeId(number), kind)
+        number = SCALARS.get(schema.kind)
+        if number is not None:
+            return Codec(ua.NodeId(number), _BUILT_IN.get(number) or VariantType(number))
         if schema.kind == "Array":
             inner = self.codec(schema.properties["elementSchema"])
             if not inner.as_text and inner.rank < 0:

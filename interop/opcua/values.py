@@ -21,6 +21,7 @@ from asyncua.ua.status_codes import StatusCodes
 
 from dtdl.errors import Refused, RequestInvalid
 from dtdl.units import from_unece
+from interop.opcua.types.quantities import CEFACT
 from interop.values import GOOD, Sample, Status, Value, format_time, parse_time
 
 _CODE_BITS: Final = 0xFFFF0000
@@ -30,7 +31,6 @@ NAMES: Final[Mapping[int, str]] = MappingProxyType(
 )
 """Code → name (OPC 10000-6, A.2)."""
 _STATUSES: Final[dict[int, Status]] = {code: Status(name) for code, name in NAMES.items()}
-CEFACT: Final = "http://www.opcfoundation.org/UA/units/un/cefact"
 INTEGERS: Final[Mapping[VariantType, tuple[int, int]]] = MappingProxyType(
     {
         VariantType.SByte: (-(2**7), 2**7 - 1), VariantType.Byte: (0, 2**8 - 1),

@@ -1,4 +1,4 @@
-"""XML of FMI and SSP as elements that know their line; document type declarations are refused before they act."""
+"""XML as elements that know their line; document type declarations are refused before they act."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def parse(data: bytes) -> Element:
 def feed(parser: expat.XMLParserType, data: bytes) -> None:
     """Parses one document with a parser whose handlers for what it wants are set.
 
-    Internal and external entities need a DOCTYPE, which FMI and SSP never have; it is refused when it begins, so that
-    nothing of it is expanded or fetched.
+    Internal and external entities need a DOCTYPE, which FMI, SSP and NodeSet2 never have; it is refused when it
+    begins, so that nothing of it is expanded or fetched.
 
     Raises:
         MarkupInvalid: See there.
