@@ -190,6 +190,83 @@ class Health:
     problems: Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredModel:
+    """One Interface as it was uploaded, or as the file has it.
+
+    Attributes:
+        id: Its DTMI.
+        text: The definition, JSON.
+        uploaded_at: When it was first recorded (UTC).
+        actor: Who brought it; ``file`` for a model of the file.
+        decommissioned: Whether no new twin may have it.
+    """
+
+    id: str
+    text: str
+    uploaded_at: datetime
+    actor: str
+    decommissioned: bool = False
+
+
+class Models(Protocol):
+    """The definitions that twins may have; what the methods return is durable."""
+
+    @property
+    def stored(self) -> Mapping[str, StoredModel]:
+        """By DTMI, in the order of their upload."""
+        ...
+
+    def dependencies(self, dtmis: Sequence[str]) -> frozenset[str]:
+        """Interfaces with all that they extend and have as components or schemas, at any depth.
+
+        Raises:
+            TwinNotFound: Code ``ModelNotFound``.
+        """
+        ...
+
+    async def add(self, definitions: Sequence[Mapping[str, Any]], caller: Caller) -> Sequence[StoredModel]:
+        """Adds Interfaces, all of them or none.
+
+        Raises:
+            ModelInvalid: They are no valid DTDL together with the definitions that are there.
+            Conflict: One of them is there already.
+            RequestInvalid: There is none, or one is no JSON object with an ``@id``.
+        """
+        ...
+
+    async def decommission(self, dtmi: str, caller: Caller, *, decommissioned: bool) -> None:
+        """Forbids new twins of a model, or allows them again.
+
+        Raises:
+            TwinNotFound, Conflict: It is not there; the file owns it, or a model in use needs it.
+        """
+        ...
+
+    async def delete(self, dtmis: Sequence[str], caller: Caller) -> None:
+        """Deletes models, all of them or none.
+
+        Raises:
+            TwinNotFound, Conflict: One is not there; the file owns it, or a twin or another model needs it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A telemetry message of a client.
+
+    Attributes:
+        payload: Telemetry by name.
+        id: The client's own id of it.
+        source_time: When it was true (UTC); None: now.
+    """
+
+    payload: Mapping[str, Value]
+    id: str
+    source_time: datetime | None = None
+
+
 class Graph(Protocol):
     """Committed state; reading it on the loop sees one seq."""
 
@@ -277,6 +354,23 @@ class TwinService(Protocol):
         self, twin: str, relationship_id: str, caller: Caller, *, if_match: str | None = None
     ) -> None:
         """Deletes a relationship."""
+        ...
+
+    @property
+    def models(self) -> Models:
+        """The definitions, and how they change."""
+        ...
+
+    async def send_telemetry(self, twin: str, component: str | None, message: Message, caller: Caller) -> None:
+        """Publishes telemetry of a twin or of a component of it.
+
+        What the model declares is checked and kept as last value; other members are published and not kept, as the
+        Azure service does.
+
+        Raises:
+            TwinNotFound: No such twin or component.
+            ValueInvalid: A declared Telemetry has another schema.
+        """
         ...
 
     async def call(self, point: Point, argument: Value, caller: Caller, *, deadline_s: float | None = None) -> Value:

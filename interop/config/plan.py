@@ -116,9 +116,17 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serve:
-    """What is served, and where; None: not at all."""
+    """What is served, and where; None: not at all.
+
+    Attributes:
+        http: REST.
+        tls: Certificate chain and private key (PEM) with which REST is served over TLS; None: plain.
+        opcua: The OPC UA server.
+        opcua_insecure: Whether it takes clients without security.
+    """
 
     http: Address | None = None
+    tls: tuple[Path, Path] | None = None
     opcua: Address | None = None
     opcua_insecure: bool = False
 

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from dtdl.errors import MegatwinError, RequestInvalid
-from interop.rest import adt, metrics, native, openapi, stream
+from interop.rest import adt, metrics, models, native, openapi, stream, telemetry
 from interop.rest.problem import Failure, failure_of, unexpected
 from interop.rest.routes import LOG, Call, Reply, Route, Router
 from interop.service import Caller, TwinService
@@ -25,6 +25,8 @@ from interop.service import Caller, TwinService
 ACTOR: Final = "client:unauthenticated"
 """Who every client is until the file has an ``access`` section; a bearer token is accepted and not read."""
 MAX_REQUEST_ID: Final = 200
+AZURE: Final = ("/digitaltwins", "/models", "/query", "/eventroutes", "/jobs")
+"""Where the Azure Digital Twins data plane is; errors there have its form."""
 
 
 class App:
@@ -69,7 +71,7 @@ class App:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        family = "azure" if scope["path"].startswith("/digitaltwins") else "v1"
+        family = "azure" if scope["path"].startswith(AZURE) else "v1"
         operation, began = "", perf_counter()
         try:
             _check_origin(request)
@@ -93,7 +95,14 @@ class App:
 
 def route_table(streams: stream.Streams, figures: metrics.Metrics, name: str) -> tuple[Route, ...]:
     """Gives every route that is served, the documentation's own included."""
-    described = (*adt.ROUTES, *native.ROUTES, *stream.routes(streams), *metrics.routes(figures))
+    described = (
+        *adt.ROUTES,
+        *telemetry.ROUTES,
+        *models.ROUTES,
+        *native.ROUTES,
+        *stream.routes(streams),
+        *metrics.routes(figures),
+    )
     document: dict[str, object] = {}
 
     async def get_document(call: Call) -> Response:  # noqa: ARG001 - a handler's signature
@@ -172,4 +181,4 @@ async def _on_bug(request: Request, error: Exception) -> Response:
     """Answers what no one expected; the server logs the traceback after it."""
     failure = unexpected()
     LOG.error("%s: %s %s: %r", failure.instance, request.method, request.url.path, error)
-    return _answer(failure, "azure" if request.url.path.startswith("/digitaltwins") else "v1")
+    return _answer(failure, "azure" if request.url.path.startswith(AZURE) else "v1")

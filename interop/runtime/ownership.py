@@ -118,7 +118,7 @@ def starting_contents(types: Types, plan: TwinPlan) -> dict[str, Any]:
 
 def _models(configuration: Configuration, books: Books, result: Difference) -> None:
     for text in configuration.model_texts.values():
-        for dtmi, definition in _definitions(text):
+        for dtmi, definition in definitions_of(text):
             if books.models.get(dtmi) == definition:
                 continue
             word = "changed" if dtmi in books.models else "new"
@@ -127,7 +127,7 @@ def _models(configuration: Configuration, books: Books, result: Difference) -> N
             result.said.append(f"{word} model {dtmi}")
 
 
-def _definitions(text: str) -> list[tuple[str, str]]:
+def definitions_of(text: str) -> list[tuple[str, str]]:
     """Each Interface of a checked document, in a canonical text."""
     parsed = orjson.loads(text)
     found = parsed if isinstance(parsed, list) else parsed.get("@graph", [parsed])
