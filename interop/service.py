@@ -252,6 +252,83 @@ class Models(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Work on many twins that goes on after its request was answered.
+
+    Attributes:
+        kind: ``import`` (a file of models, twins and relationships) or ``deletion`` (of everything that clients made).
+        id: The client's name of it, unique among its kind.
+        status: How far it is; ``failed`` also when only a part could not be done.
+        created_at: When it was asked for (UTC).
+        acted_at: When it last did something (UTC).
+        finished_at: When it ended (UTC), if it did.
+        input: URI of the file to read, as the client gave it; its last path segment names a file in the jobs folder.
+        output: URI of the file that takes progress and errors.
+        code: Why it failed, in one word.
+        message: Why it failed, for people.
+    """
+
+    kind: Literal["import", "deletion"]
+    id: str
+    status: Literal["notstarted", "running", "failed", "succeeded", "cancelling", "cancelled"]
+    created_at: datetime
+    acted_at: datetime
+    finished_at: datetime | None = None
+    input: str | None = None
+    output: str | None = None
+    code: str = ""
+    message: str = ""
+
+
+class Jobs(Protocol):
+    """The jobs, those that have ended among them for some time."""
+
+    def known(self, kind: Literal["import", "deletion"]) -> Sequence[Job]:
+        """Every job of a kind, in order of id."""
+        ...
+
+    def get(self, kind: Literal["import", "deletion"], job_id: str) -> Job:
+        """One job.
+
+        Raises:
+            TwinNotFound: ``ImportJobNotFound`` or ``DeleteJobNotFound``.
+        """
+        ...
+
+    async def start_import(self, job_id: str, source: str, output: str, caller: Caller) -> Job:
+        """Begins to import a file.
+
+        Raises:
+            RequestInvalid: The id is used, a URI names no file that may be used, or too many jobs wait.
+        """
+        ...
+
+    async def start_deletion(self, job_id: str, caller: Caller) -> Job:
+        """Begins to delete everything that the file does not own.
+
+        Raises:
+            RequestInvalid: The id is used, or too many jobs wait.
+        """
+        ...
+
+    async def cancel(self, job_id: str) -> Job:
+        """Stops an import; what it has done stays.
+
+        Raises:
+            TwinNotFound, RequestInvalid: It is not there, or has ended.
+        """
+        ...
+
+    async def forget(self, job_id: str) -> None:
+        """Removes the record of an import that has ended.
+
+        Raises:
+            TwinNotFound, RequestInvalid: It is not there, or has not ended.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A telemetry message of a client.
@@ -359,6 +436,11 @@ class TwinService(Protocol):
     @property
     def models(self) -> Models:
         """The definitions, and how they change."""
+        ...
+
+    @property
+    def jobs(self) -> Jobs:
+        """Work on many twins."""
         ...
 
     async def send_telemetry(self, twin: str, component: str | None, message: Message, caller: Caller) -> None:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from dtdl.errors import MegatwinError, RequestInvalid
-from interop.rest import adt, metrics, models, native, openapi, stream, telemetry
+from interop.rest import adt, jobs, metrics, models, native, openapi, stream, telemetry
 from interop.rest.problem import Failure, failure_of, unexpected
 from interop.rest.routes import LOG, Call, Reply, Route, Router
 from interop.service import Caller, TwinService
@@ -95,14 +95,8 @@ class App:
 
 def route_table(streams: stream.Streams, figures: metrics.Metrics, name: str) -> tuple[Route, ...]:
     """Gives every route that is served, the documentation's own included."""
-    described = (
-        *adt.ROUTES,
-        *telemetry.ROUTES,
-        *models.ROUTES,
-        *native.ROUTES,
-        *stream.routes(streams),
-        *metrics.routes(figures),
-    )
+    azure = (*adt.ROUTES, *telemetry.ROUTES, *models.ROUTES, *jobs.ROUTES)
+    described = (*azure, *native.ROUTES, *stream.routes(streams), *metrics.routes(figures))
     document: dict[str, object] = {}
 
     async def get_document(call: Call) -> Response:  # noqa: ARG001 - a handler's signature

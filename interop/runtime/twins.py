@@ -31,6 +31,7 @@ from interop.graph.document import IsComponent, components_of, contents_from_doc
 from interop.graph.patch import apply_patch
 from interop.graph.state import Relationship, TwinState
 from interop.graph.store import Graph
+from interop.jobs.queue import JobQueue
 from interop.ledger.sqlite import SqliteLedger
 from interop.ledger.windows import LevelOf
 from interop.mega.about import Bond, about
@@ -64,6 +65,7 @@ class Runtime:
         self.types = copy.copy(configuration.types)  # they follow what clients upload; the configuration's do not
         self.links: dict[str, Link] = {}
         self.difference: Difference | None = None
+        self.jobs = JobQueue(self, configuration.data)
         self._apply = apply
         self._tasks: list[asyncio.Task[None]] = []
         self._owners: dict[str, dict[tuple[str, ...], Owner]] = {}
@@ -87,6 +89,7 @@ class Runtime:
             await self._apply_file(books)
             await self.requests.expire_lost()
             await self._start_links()
+            await self.jobs.open()
         except BaseException:
             await self._stop_links()
             await ledger.close()
@@ -96,6 +99,7 @@ class Runtime:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        await self.jobs.close()
         await self.requests.close()
         await self._stop_links()
         self.engine.close()

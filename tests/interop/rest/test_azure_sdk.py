@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from azure.core import MatchConditions
@@ -17,7 +17,7 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
     ServiceRequestError,
 )
-from azure.digitaltwins.core import DigitalTwinsClient, DigitalTwinsEventRoute
+from azure.digitaltwins.core import DigitalTwinsClient
 from azure.digitaltwins.core.aio import DigitalTwinsClient as AsyncClient
 
 from tests.interop.rest.serving import FLOOR, MODELS, ROOM, VENT, Served, serving
@@ -42,7 +42,7 @@ class AsyncToken:
     async def close(self) -> None:
         pass
 
-    async def __aenter__(self) -> AsyncToken:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -116,7 +116,7 @@ def test_models_are_uploaded_read_listed_decommissioned_and_deleted(client: Digi
     assert client.get_model(ROOM, include_model_definition=True).model == MODELS[1]
     assert {one.id for one in client.list_models()} == {VENT, ROOM, FLOOR}
     assert {one.id for one in client.list_models([ROOM])} == {VENT, ROOM}
-    listed = list(client.list_models(include_model_definition=True, results_per_page=1))
+    listed = list(client.list_models(include_model_definition=True))
     assert [one.model["@id"] for one in listed] == sorted([VENT, ROOM, FLOOR])
 
     with pytest.raises(HttpResponseError) as needed:
@@ -244,12 +244,6 @@ async def test_the_asynchronous_client_does_the_same(twins: AsyncClient) -> None
     await twins.delete_digital_twin("floor")
     await twins.decommission_model(FLOOR)
     await twins.delete_model(FLOOR)
-    assert [one async for one in twins.list_event_routes()] == []
-    with pytest.raises(ResourceNotFoundError):
-        await twins.get_event_route("none")
-    with pytest.raises(HttpResponseError) as endpoint:
-        await twins.upsert_event_route("r", DigitalTwinsEventRoute(endpoint_name="none", filter="true"))
-    assert endpoint.value.status_code == 400
 
 
 def test_what_was_uploaded_is_there_after_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
