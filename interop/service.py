@@ -42,6 +42,7 @@ class Change:
         twin: Whose.
         path: Which value, if one.
         cell: The new sample, for ``value``.
+        before: The twin or relationship as it was before, for ``twin``, ``relationship`` and their deletion.
         detail: More, by kind.
     """
 
@@ -53,6 +54,7 @@ class Change:
     path: tuple[str, ...] = ()
     cell: Cell | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
+    before: TwinState | Relationship | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +254,47 @@ class Models(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class EventRoute:
+    """Which events go to which endpoint.
+
+    Attributes:
+        id: The client's name of it.
+        endpoint: Name of an endpoint that the user configured.
+        filter: An expression in the filter language of the Azure service.
+    """
+
+    id: str
+    endpoint: str
+    filter: str
+
+
+class EventRoutes(Protocol):
+    """The event routes; what the methods return is durable."""
+
+    @property
+    def known(self) -> Mapping[str, EventRoute]:
+        """By id."""
+        ...
+
+    async def put(self, route: EventRoute) -> None:
+        """Makes or replaces a route.
+
+        Raises:
+            RequestInvalid: ``EventRouteEndpointInvalid``, ``EventRouteFilterInvalid``, ``EventRouteIdInvalid`` or
+                ``LimitExceeded``.
+        """
+        ...
+
+    async def delete(self, route_id: str) -> None:
+        """Removes a route.
+
+        Raises:
+            TwinNotFound: ``EventRouteNotFound``.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """Work on many twins that goes on after its request was answered.
@@ -436,6 +479,11 @@ class TwinService(Protocol):
     @property
     def models(self) -> Models:
         """The definitions, and how they change."""
+        ...
+
+    @property
+    def event_routes(self) -> EventRoutes:
+        """Which events go where."""
         ...
 
     @property

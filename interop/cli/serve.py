@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,18 @@ def _address(context: click.Context, parameter: click.Parameter, value: str) -> 
     raise click.BadParameter(f"{value!r} is not HOST:PORT, such as 127.0.0.1:8080.")
 
 
+def _endpoints(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:  # noqa: ARG001
+    found: dict[str, str] = {}
+    for value in values:
+        name, equals, target = value.partition("=")
+        if not equals or not target or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name) is None:
+            raise click.BadParameter(f"{value!r} is not NAME=URL or NAME=FILE.")
+        if re.match(r"https?://[^/?#]", target) is None and "://" in target:
+            raise click.BadParameter(f"{target!r} is no http or https URL.")
+        found[name] = target
+    return found
+
+
 @click.command(name="serve")
 @click.option(
     "--data",
@@ -38,8 +51,14 @@ def _address(context: click.Context, parameter: click.Parameter, value: str) -> 
     help="Where to listen; a loopback address. Port 0: any free one.",
 )  # fmt: skip
 @click.option("--tls-dev", is_flag=True, help="Serve https with an own certificate; print what makes SDKs trust it.")
+@click.option(
+    "--endpoint", "endpoints", multiple=True, callback=_endpoints, metavar="NAME=URL|FILE",
+    help="Where event routes may lead: a webhook, or a file that takes one event a line.",
+)  # fmt: skip
 @click.option("--for", "for_s", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop after so many seconds.")
-def command(data: Path, address: tuple[str, int], for_s: float | None, *, tls_dev: bool) -> int:
+def command(
+    data: Path, address: tuple[str, int], endpoints: dict[str, str], for_s: float | None, *, tls_dev: bool
+) -> int:
     """Serve twins over REST, as Azure Digital Twins does, until Ctrl-C."""
     from interop.config.empty import empty  # noqa: PLC0415 - the compiler is loaded when something runs
     from interop.config.plan import Address  # noqa: PLC0415
@@ -59,5 +78,5 @@ def command(data: Path, address: tuple[str, int], for_s: float | None, *, tls_de
         for line in lines:
             click.echo(line)
 
-    configuration = empty(data, Address(*address), tls=tls)
+    configuration = empty(data, Address(*address), tls=tls, endpoints=endpoints)
     return run_configuration(configuration, Foreground(file=data, for_s=for_s, show_values=False), ready=ready)

@@ -132,6 +132,27 @@ class Serve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointPlan:
+    """One entry of ``endpoints:``, where event routes may lead.
+
+    Attributes:
+        name: Its name in the file.
+        kind: How events get there.
+        target: URL of a webhook, path of a file; empty in process.
+        dead_letters: File that takes, one JSON object a line, the events that could not be delivered.
+        headers: Sent with each event to a webhook.
+        retry_for_s: How long an event is tried again before it becomes a dead letter.
+    """
+
+    name: str
+    kind: Literal["webhook", "file", "in-process"]
+    target: str
+    dead_letters: Path
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    retry_for_s: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """Everything a runtime needs.
 
@@ -143,7 +164,7 @@ class Configuration:
         model: Every loaded definition.
         model_texts: Path of each model file → its text, for the ledger.
         types: The compiled classes.
-        sources, twins, connections, relationships, serve: As in the file.
+        sources, twins, connections, relationships, endpoints, serve: As in the file.
     """
 
     file: Path
@@ -157,4 +178,5 @@ class Configuration:
     twins: Mapping[str, TwinPlan]
     connections: Sequence[Connection] = ()
     relationships: Sequence[RelationshipPlan] = ()
+    endpoints: Mapping[str, EndpointPlan] = field(default_factory=dict)
     serve: Serve = Serve()

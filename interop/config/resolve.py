@@ -14,7 +14,7 @@ from interop.config.bindings import check_adapters, check_pace, opened_with, rea
 from interop.config.document import Document, read_document, read_override
 from interop.config.findings import Findings
 from interop.config.models import check_twin_models, read_models
-from interop.config.plan import Address, Configuration, Serve, SourcePlan, TwinPlan
+from interop.config.plan import Address, Configuration, EndpointPlan, Serve, SourcePlan, TwinPlan
 from interop.config.project import Project
 from interop.config.quantities import HostPort
 from interop.config.relationships import read_relationships
@@ -200,6 +200,7 @@ def _configuration(project: Project) -> Configuration:
         twins={name: _twin_plan(project, name) for name in file.twins},
         connections=tuple(project.connections),
         relationships=tuple(project.relationships),
+        endpoints={name: _endpoint(project, name) for name in file.endpoints},
         serve=_serve(project),
     )
 
@@ -233,6 +234,22 @@ def _twin_plan(project: Project, name: str) -> TwinPlan:
         properties=properties,
         location=project.document.key(("twins", name)),
     )
+
+
+def _endpoint(project: Project, name: str) -> EndpointPlan:
+    entry = project.file.endpoints[name]
+    data = project.base / project.file.data
+    letters = project.base / entry.dead_letters if entry.dead_letters else data / "dead-letters" / f"{name}.ndjson"
+    common: dict[str, Any] = {
+        "name": name,
+        "dead_letters": letters,
+        "retry_for_s": entry.retry_for,
+    }
+    if entry.webhook is not None:
+        return EndpointPlan(kind="webhook", target=entry.webhook, headers=dict(entry.headers), **common)
+    if entry.file is not None:
+        return EndpointPlan(kind="file", target=str(project.base / entry.file), **common)
+    return EndpointPlan(kind="in-process", target="", **common)
 
 
 def _serve(project: Project) -> Serve:

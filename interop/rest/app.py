@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from dtdl.errors import MegatwinError, RequestInvalid
-from interop.rest import adt, jobs, metrics, models, native, openapi, stream, telemetry
+from interop.rest import adt, event_routes, jobs, metrics, models, native, openapi, stream, telemetry
 from interop.rest.problem import Failure, failure_of, unexpected
 from interop.rest.routes import LOG, Call, Reply, Route, Router
 from interop.service import Caller, TwinService
@@ -95,7 +95,7 @@ class App:
 
 def route_table(streams: stream.Streams, figures: metrics.Metrics, name: str) -> tuple[Route, ...]:
     """Gives every route that is served, the documentation's own included."""
-    azure = (*adt.ROUTES, *telemetry.ROUTES, *models.ROUTES, *jobs.ROUTES)
+    azure = (*adt.ROUTES, *telemetry.ROUTES, *models.ROUTES, *jobs.ROUTES, *event_routes.ROUTES)
     described = (*azure, *native.ROUTES, *stream.routes(streams), *metrics.routes(figures))
     document: dict[str, object] = {}
 

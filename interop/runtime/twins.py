@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
+from urllib.parse import quote
 from weakref import WeakValueDictionary
 
 from dtdl.compiler.point import PointType
@@ -27,6 +28,8 @@ from dtdl.errors import (
 from dtdl.units import Unit, parse_unit
 from interop.config.plan import Configuration
 from interop.event import Draft, Event
+from interop.events.cloudevents import Now
+from interop.events.routes import RouteTable
 from interop.graph.document import IsComponent, components_of, contents_from_document, marked
 from interop.graph.patch import apply_patch
 from interop.graph.state import Relationship, TwinState
@@ -65,6 +68,7 @@ class Runtime:
         self.types = copy.copy(configuration.types)  # they follow what clients upload; the configuration's do not
         self.links: dict[str, Link] = {}
         self.difference: Difference | None = None
+        self.event_routes = RouteTable(configuration.data / "routes.json", configuration.endpoints, self._now)
         self.jobs = JobQueue(self, configuration.data)
         self._apply = apply
         self._tasks: list[asyncio.Task[None]] = []
@@ -89,6 +93,8 @@ class Runtime:
             await self._apply_file(books)
             await self.requests.expire_lost()
             await self._start_links()
+            await self.event_routes.open()
+            self.engine.on_publish.append(self.event_routes.publish)
             await self.jobs.open()
         except BaseException:
             await self._stop_links()
@@ -102,6 +108,7 @@ class Runtime:
         await self.jobs.close()
         await self.requests.close()
         await self._stop_links()
+        await self.event_routes.close()
         self.engine.close()
         await self.engine.ledger.close()
 
@@ -492,6 +499,17 @@ class Runtime:
         if self._components[0] is not self.model:
             self._components = (self.model, components_of(self.model))
         return self._components[1]
+
+    def _now(self) -> Now:
+        """What turns changes into events for others."""
+        name = f"urn:megatwin:{quote(self.configuration.name, safe='')}"
+        return Now(name, self.graph.twins, self.graph.relationship, self._is_component(), self._is_property)
+
+    def _is_property(self, point: Point) -> bool:
+        try:
+            return self.point_type(point).is_state
+        except TwinNotFound:
+            return False
 
     def _owners_of(self, twin: str) -> dict[tuple[str, ...], Owner]:
         derived = self.engine.deriver.targets.get(twin, {})
