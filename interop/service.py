@@ -377,12 +377,12 @@ class Message:
     """A telemetry message of a client.
 
     Attributes:
-        payload: Telemetry by name.
+        payload: Telemetry by name; any other JSON value is published as it is.
         id: The client's own id of it.
         source_time: When it was true (UTC); None: now.
     """
 
-    payload: Mapping[str, Value]
+    payload: Value
     id: str
     source_time: datetime | None = None
 

@@ -32,9 +32,10 @@ def telemetry_drafts(
         RequestInvalid: ``ComponentNotFound``, or too many members.
         ValueInvalid: A declared Telemetry has another schema.
     """
-    if len(message.payload) > MAX_MEMBERS:
+    members = message.payload if isinstance(message.payload, dict) else {}
+    if len(members) > MAX_MEMBERS:
         raise RequestInvalid(
-            "InvalidArgument", f"the message has {len(message.payload)} members", action=f"At most {MAX_MEMBERS}."
+            "InvalidArgument", f"the message has {len(members)} members", action=f"Send at most {MAX_MEMBERS}."
         )
     inside = _inside(types, state, component)
     time = format_time(message.source_time) if message.source_time else None
@@ -43,10 +44,10 @@ def telemetry_drafts(
         kind="telemetry",
         twin=state.id,
         actor=caller.actor,
-        body={"path": None, "value": dict(message.payload), **common, "component": component},
+        body={"path": None, "value": message.payload, **common, "component": component},
     )
     drafts = [whole]
-    for name, value in message.payload.items():
+    for name, value in members.items():
         checked = _declared(types, state.model, (*inside, name), value)
         if checked is not None:
             body = {"path": [*inside, name], "value": checked[0], **common}

@@ -186,6 +186,9 @@ async def test_telemetry_is_kept_beside_the_twin_and_never_in_it(tmp_path: Path)
         )
         assert (sent.status_code, sent.content) == (204, b"")
         await client.post("/digitaltwins/room/components/vent/telemetry", json={"vibration": 0.5})
+        # The client for JavaScript 1.1.0 sends the id of a component's message as its body.
+        swapped = await client.post("/digitaltwins/room/components/vent/telemetry", json="an id")
+        assert swapped.status_code == 204
         state = runtime.graph.twins["room"]
         assert state.cells["noise",].value == 3.0
         assert state.cells["noise",].source_time is not None
@@ -205,9 +208,8 @@ async def test_telemetry_is_kept_beside_the_twin_and_never_in_it(tmp_path: Path)
         ("none/telemetry", {"json": {}}, (404, "DigitalTwinNotFound")),
         ("room/components/none/telemetry", {"json": {}}, (404, "ComponentNotFound")),
         ("room/components/name/telemetry", {"json": {}}, (404, "ComponentNotFound")),
-        ("room/telemetry", {"json": [1]}, (400, "ValidationFailed")),
         ("room/telemetry", {"json": {"noise": "loud"}}, (400, "ValidationFailed")),
-        ("room/telemetry", {"json": {}, "headers": {"Message-Id": "x" * 300}}, (400, "InvalidArgument")),
+        ("room/telemetry", {"json": {}, "headers": {"Message-Id": "x" * 1001}}, (400, "InvalidArgument")),
         ("room/telemetry", {"json": {}, "headers": {"Telemetry-Source-Time": "now"}}, (400, "InvalidArgument")),
         ("room/telemetry", {"content": b"{}", "headers": {"content-type": "text/html"}}, (415, "UnsupportedMediaType")),
     ],

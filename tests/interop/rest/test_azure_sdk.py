@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,7 +18,8 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
     ServiceRequestError,
 )
-from azure.digitaltwins.core import DigitalTwinsClient
+from azure.digitaltwins.core import DigitalTwinsClient, DigitalTwinsEventRoute
+from azure.digitaltwins.core._generated.models import ImportJob
 from azure.digitaltwins.core.aio import DigitalTwinsClient as AsyncClient
 
 from tests.interop.rest.serving import FLOOR, MODELS, ROOM, VENT, Served, serving
@@ -51,7 +53,8 @@ class AsyncToken:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serving(tmp_path_factory.mktemp("serve")) as found:
+    data = tmp_path_factory.mktemp("serve")
+    with serving(data, "--endpoint", f"log={data / 'events.ndjson'}") as found:
         yield found
 
 
@@ -222,6 +225,52 @@ def test_telemetry_is_taken_of_twins_and_components(graph: DigitalTwinsClient) -
     assert code(wrong) == "ValidationFailed"
 
 
+def test_event_routes_are_put_read_listed_and_deleted(client: DigitalTwinsClient, served: Served) -> None:
+    assert list(client.list_event_routes()) == []
+    client.upsert_event_route("r", DigitalTwinsEventRoute(endpoint_name="log", filter="true"))
+    found = client.get_event_route("r")
+    assert (found.id, found.endpoint_name, found.filter) == ("r", "log", "true")
+    assert [route.id for route in client.list_event_routes()] == ["r"]
+    for endpoint, text, expected in (
+        ("none", "true", "EventRouteEndpointInvalid"),
+        ("log", "type =", "EventRouteFilterInvalid"),
+    ):
+        with pytest.raises(HttpResponseError) as refused:
+            client.upsert_event_route("x", DigitalTwinsEventRoute(endpoint_name=endpoint, filter=text))
+        assert (refused.value.status_code, code(refused)) == (400, expected)
+    client.delete_event_route("r")
+    with pytest.raises(ResourceNotFoundError) as gone:
+        client.get_event_route("r")
+    assert code(gone) == "EventRouteNotFound"
+
+
+def test_jobs_are_made_read_listed_cancelled_and_deleted(client: DigitalTwinsClient, served: Served) -> None:
+    jobs = client._client.import_jobs
+    rows = [{"Section": "Header"}, {"fileVersion": "1.0.0"}, {"Section": "Models"}, *MODELS]
+    (served.data / "jobs" / "in.ndjson").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    job = ImportJob(input_blob_uri="https://store.example/c/in.ndjson", output_blob_uri="https://store.example/c/out")
+    assert jobs.add("j", job).status == "notstarted"
+    while jobs.get_by_id("j").status not in ("failed", "succeeded"):
+        time.sleep(0.05)
+    assert jobs.get_by_id("j").status == "succeeded"
+    assert {one.id for one in client.list_models()} == {VENT, ROOM, FLOOR}
+    assert [one.id for one in jobs.list()] == ["j"]
+    with pytest.raises(HttpResponseError) as ended:
+        jobs.cancel("j")
+    assert (ended.value.status_code, code(ended)) == (400, "ValidationFailed")
+    jobs.delete("j")
+    with pytest.raises(ResourceNotFoundError) as gone:
+        jobs.get_by_id("j")
+    assert code(gone) == "ImportJobNotFound"
+
+    deletions = client._client.delete_jobs
+    done = deletions.begin_add(polling_interval=0).result()
+    assert done.status == "succeeded"
+    assert done.id in {one.id for one in deletions.list()}
+    assert deletions.get_by_id(done.id).finished_date_time is not None
+    assert list(client.list_models()) == []
+
+
 async def test_the_asynchronous_client_does_the_same(twins: AsyncClient) -> None:
     await twins.create_models(MODELS)
     assert [one.id async for one in twins.list_models([FLOOR])] == [FLOOR]
@@ -240,6 +289,10 @@ async def test_the_asynchronous_client_does_the_same(twins: AsyncClient) -> None
     assert [one.source_id async for one in twins.list_incoming_relationships("room")] == ["floor"]
     await twins.publish_telemetry("room", {"noise": 1.0})
     await twins.publish_component_telemetry("room", "vent", {"vibration": 1.0})
+    await twins.upsert_event_route("route", DigitalTwinsEventRoute(endpoint_name="log", filter="false"))
+    assert (await twins.get_event_route("route")).filter == "false"
+    assert [route.id async for route in twins.list_event_routes()] == ["route"]
+    await twins.delete_event_route("route")
     await twins.delete_relationship("floor", "r")
     await twins.delete_digital_twin("floor")
     await twins.decommission_model(FLOOR)
