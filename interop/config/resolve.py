@@ -101,6 +101,7 @@ def read_project(
     check_circles(project)
     _check_properties(project)
     _check_serve(project)
+    _check_endpoints(project)
     return project, findings
 
 
@@ -173,6 +174,18 @@ def _check_serve(project: Project) -> None:
         if address.port and address in listed:
             project.findings.add("MT116", location, f"{address.host}:{address.port} is given twice")
         listed[address] = path
+
+
+def _check_endpoints(project: Project) -> None:
+    """Requires exactly one target of each endpoint, as it is written: one that is wrong is no second mistake."""
+    entries = project.raw(("endpoints",))
+    for name, entry in entries.items() if isinstance(entries, dict) else ():
+        if isinstance(entry, dict) and [key in entry for key in ("webhook", "file", "in-process")].count(True) != 1:
+            cause = f"the endpoint {name} has not exactly one of webhook, file and in-process"
+            project.findings.add("MT109", project.document.key(("endpoints", name)), cause)
+        elif isinstance(entry, dict) and entry.get("in-process") is False:
+            cause = f"the endpoint {name} leads nowhere"
+            project.findings.add("MT109", project.document.at(("endpoints", name, "in-process")), cause)
 
 
 def _is_loopback(host: str) -> bool:

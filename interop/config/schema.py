@@ -172,12 +172,6 @@ class EndpointEntry(Section):
     )
     retry_for: PositiveSeconds = Field(3600.0, description="How long an event is tried again.")
 
-    @model_validator(mode="after")
-    def _one_of_them(self) -> EndpointEntry:
-        if [self.webhook is not None, self.file is not None, self.in_process].count(True) != 1:
-            raise PydanticCustomError("MT109", "an endpoint has exactly one of webhook, file and in-process", {})
-        return self
-
 
 class OpcUaServe(Section):
     """Our own OPC UA server."""
