@@ -90,13 +90,15 @@ class Runtime:
             books = Books()
             await self.engine.replay(books.learn, self.requests.learn, self.models.learn)
             await self.models.settle(list(configuration.model_texts.values()))
-            await self._apply_file(books)
-            await self.requests.expire_lost()
-            await self._start_links()
             await self.event_routes.open()
             self.engine.on_publish.append(self.event_routes.publish)
+            await self._apply_file(books)
+            await self.requests.expire_lost()
             await self.jobs.open()
+            await self._start_links()  # the last thing: whoever subscribes next sees what becomes of the links
         except BaseException:
+            await self.jobs.close()
+            await self.event_routes.close()
             await self._stop_links()
             await ledger.close()
             raise
