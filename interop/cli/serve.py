@@ -33,7 +33,7 @@ def _endpoints(context: click.Context, parameter: click.Parameter, values: tuple
         if not equals or not target or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name) is None:
             raise click.BadParameter(f"{value!r} is not NAME=URL or NAME=FILE.")
         if re.match(r"https?://[^/?#]", target) is None and "://" in target:
-            raise click.BadParameter(f"{target!r} is no http or https URL.")
+            raise click.BadParameter(f"{value!r} leads to no http or https URL.")
         found[name] = target
     return found
 

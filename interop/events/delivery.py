@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
@@ -65,6 +64,7 @@ class Delivery:
         self._wake = asyncio.Event()
         self._closing = False
         self._task = asyncio.create_task(self._run(), name=f"endpoint {plan.name}")
+        self._task.add_done_callback(self._say_bug)
 
     def put(self, event: bytes) -> None:
         """Takes an event; never waits. When the queue is full the oldest becomes a dead letter."""
@@ -80,12 +80,15 @@ class Delivery:
         done, _ = await asyncio.wait([self._task], timeout=CLOSE_S)
         if not done:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait([self._task])
         self._dead += [(event, "megatwin stopped") for event in self._waiting]
         self._waiting.clear()
         await self._bury()
         await self._sink.close()
+
+    def _say_bug(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("nothing is delivered to the endpoint %s any more", self._plan.name, exc_info=error)
 
     async def _run(self) -> None:
         while self._waiting or not self._closing:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from dtdl.errors import DataCorrupt, RequestInvalid, TwinNotFound
+from dtdl.errors import DataCorrupt, InteropError, RequestInvalid, TwinNotFound
 from interop.config.plan import EndpointPlan
 from interop.events.cloudevents import Now, events_of
 from interop.events.delivery import Delivery, FileSink, InProcessSink, Sink
@@ -114,7 +114,10 @@ class RouteTable:
                     delivery.put(encoded)
 
     async def _save(self, routes: dict[str, EventRoute]) -> None:
-        await asyncio.to_thread(_store, self._file, list(routes.values()))
+        try:
+            await asyncio.to_thread(_store, self._file, list(routes.values()))
+        except OSError as error:
+            raise InteropError(f"{self._file} cannot be written: {error.strerror or error}") from error
         self._routes = routes
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from dtdl.errors import MegatwinError, RequestInvalid, TwinNotFound
+from dtdl.errors import InteropError, MegatwinError, RequestInvalid, TwinNotFound
 from interop.jobs.deleting import delete_all
 from interop.jobs.importing import Import
 from interop.jobs.log import Log
@@ -17,12 +17,18 @@ from interop.jobs.records import Records, load, place, save
 from interop.service import Caller, Job, TwinService
 from interop.values import utc_now
 
+_log = logging.getLogger("megatwin.jobs")
 MAX_WAITING: Final = 10
 """Jobs that may wait or run."""
 MAX_KEPT: Final = 1_000
 _MISSING: Final = {"import": "ImportJobNotFound", "deletion": "DeleteJobNotFound"}
 
 Kind = Literal["import", "deletion"]
+
+
+def _say_bug(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("no job runs any more", exc_info=error)
 
 
 class JobQueue:
@@ -48,13 +54,13 @@ class JobQueue:
         await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True)
         self._records = await asyncio.to_thread(load, self._file)
         self._task = asyncio.create_task(self._run(), name="jobs")
+        self._task.add_done_callback(_say_bug)
 
     async def close(self) -> None:
         """Stops; a job that is under way is said to have failed at the next start."""
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait([self._task])
             self._task = None
 
     def known(self, kind: Kind) -> list[Job]:
@@ -110,7 +116,11 @@ class JobQueue:
     async def _run(self) -> None:
         while True:
             while self._waiting:
-                await self._work(*self._waiting.popleft())
+                kind, job_id, caller = self._waiting.popleft()
+                try:
+                    await self._work(kind, job_id, caller)
+                except InteropError as error:  # its record cannot be written; the next job may be luckier
+                    _log.error("%s job %s: %s", kind, job_id, error.message)
             self._wake.clear()
             await self._wake.wait()
 
@@ -165,4 +175,7 @@ class JobQueue:
 
     async def _save(self) -> None:
         async with self._saving:
-            await asyncio.to_thread(save, self._file, dict(self._records))
+            try:
+                await asyncio.to_thread(save, self._file, dict(self._records))
+            except OSError as error:
+                raise InteropError(f"{self._file} cannot be written: {error.strerror or error}") from error

@@ -255,6 +255,8 @@ class Runtime:
         self, twin: str, relationship_id: str, caller: Caller, *, if_match: str | None = None
     ) -> None:
         """Deletes a relationship."""
+        if self.engine.head.twin(twin) is None:
+            self._no_twin(twin)
         old = self.engine.head.relationship(twin, relationship_id)
         if old is None:
             raise TwinNotFound(
