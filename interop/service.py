@@ -42,6 +42,7 @@ class Change:
         twin: Whose.
         path: Which value, if one.
         cell: The new sample, for ``value``.
+        before: The twin or relationship as it was before, for ``twin``, ``relationship`` and their deletion.
         detail: More, by kind.
     """
 
@@ -53,6 +54,7 @@ class Change:
     path: tuple[str, ...] = ()
     cell: Cell | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
+    before: TwinState | Relationship | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +213,201 @@ class QueryPage:
     visits: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredModel:
+    """One Interface as it was uploaded, or as the file has it.
+
+    Attributes:
+        id: Its DTMI.
+        text: The definition, JSON.
+        uploaded_at: When it was first recorded (UTC).
+        actor: Who brought it; ``file`` for a model of the file.
+        decommissioned: Whether no new twin may have it.
+    """
+
+    id: str
+    text: str
+    uploaded_at: datetime
+    actor: str
+    decommissioned: bool = False
+
+
+class Models(Protocol):
+    """The definitions that twins may have; what the methods return is durable."""
+
+    @property
+    def stored(self) -> Mapping[str, StoredModel]:
+        """By DTMI, in the order of their upload."""
+        ...
+
+    def dependencies(self, dtmis: Sequence[str]) -> frozenset[str]:
+        """Interfaces with all that they extend and have as components or schemas, at any depth.
+
+        Raises:
+            TwinNotFound: Code ``ModelNotFound``.
+        """
+        ...
+
+    async def add(self, definitions: Sequence[Mapping[str, Any]], caller: Caller) -> Sequence[StoredModel]:
+        """Adds Interfaces, all of them or none.
+
+        Raises:
+            ModelInvalid: They are no valid DTDL together with the definitions that are there.
+            Conflict: One of them is there already.
+            RequestInvalid: There is none, or one is no JSON object with an ``@id``.
+        """
+        ...
+
+    async def decommission(self, dtmi: str, caller: Caller, *, decommissioned: bool) -> None:
+        """Forbids new twins of a model, or allows them again.
+
+        Raises:
+            TwinNotFound, Conflict: It is not there; the file owns it, or a model in use needs it.
+        """
+        ...
+
+    async def delete(self, dtmis: Sequence[str], caller: Caller) -> None:
+        """Deletes models, all of them or none.
+
+        Raises:
+            TwinNotFound, Conflict: One is not there; the file owns it, or a twin or another model needs it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EventRoute:
+    """Which events go to which endpoint.
+
+    Attributes:
+        id: The client's name of it.
+        endpoint: Name of an endpoint that the user configured.
+        filter: An expression in the filter language of the Azure service.
+    """
+
+    id: str
+    endpoint: str
+    filter: str
+
+
+class EventRoutes(Protocol):
+    """The event routes; what the methods return is durable."""
+
+    @property
+    def known(self) -> Mapping[str, EventRoute]:
+        """By id."""
+        ...
+
+    async def put(self, route: EventRoute) -> None:
+        """Makes or replaces a route.
+
+        Raises:
+            RequestInvalid: ``EventRouteEndpointInvalid``, ``EventRouteFilterInvalid``, ``EventRouteIdInvalid`` or
+                ``LimitExceeded``.
+        """
+        ...
+
+    async def delete(self, route_id: str) -> None:
+        """Removes a route.
+
+        Raises:
+            TwinNotFound: ``EventRouteNotFound``.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Work on many twins that goes on after its request was answered.
+
+    Attributes:
+        kind: ``import`` (a file of models, twins and relationships) or ``deletion`` (of everything that clients made).
+        id: The client's name of it, unique among its kind.
+        status: How far it is; ``failed`` also when only a part could not be done.
+        created_at: When it was asked for (UTC).
+        acted_at: When it last did something (UTC).
+        finished_at: When it ended (UTC), if it did.
+        input: URI of the file to read, as the client gave it; its last path segment names a file in the jobs folder.
+        output: URI of the file that takes progress and errors.
+        code: Why it failed, in one word.
+        message: Why it failed, for people.
+    """
+
+    kind: Literal["import", "deletion"]
+    id: str
+    status: Literal["notstarted", "running", "failed", "succeeded", "cancelling", "cancelled"]
+    created_at: datetime
+    acted_at: datetime
+    finished_at: datetime | None = None
+    input: str | None = None
+    output: str | None = None
+    code: str = ""
+    message: str = ""
+
+
+class Jobs(Protocol):
+    """The jobs, those that have ended among them for some time."""
+
+    def known(self, kind: Literal["import", "deletion"]) -> Sequence[Job]:
+        """Every job of a kind, in order of id."""
+        ...
+
+    def get(self, kind: Literal["import", "deletion"], job_id: str) -> Job:
+        """One job.
+
+        Raises:
+            TwinNotFound: ``ImportJobNotFound`` or ``DeleteJobNotFound``.
+        """
+        ...
+
+    async def start_import(self, job_id: str, source: str, output: str, caller: Caller) -> Job:
+        """Begins to import a file.
+
+        Raises:
+            RequestInvalid: The id is used, a URI names no file that may be used, or too many jobs wait.
+        """
+        ...
+
+    async def start_deletion(self, job_id: str, caller: Caller) -> Job:
+        """Begins to delete everything that the file does not own.
+
+        Raises:
+            RequestInvalid: The id is used, or too many jobs wait.
+        """
+        ...
+
+    async def cancel(self, job_id: str) -> Job:
+        """Stops an import; what it has done stays.
+
+        Raises:
+            TwinNotFound, RequestInvalid: It is not there, or has ended.
+        """
+        ...
+
+    async def forget(self, job_id: str) -> None:
+        """Removes the record of an import that has ended.
+
+        Raises:
+            TwinNotFound, RequestInvalid: It is not there, or has not ended.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A telemetry message of a client.
+
+    Attributes:
+        payload: Telemetry by name; any other JSON value is published as it is.
+        id: The client's own id of it.
+        source_time: When it was true (UTC); None: now.
+    """
+
+    payload: Value
+    id: str
+    source_time: datetime | None = None
+
+
 class Graph(Protocol):
     """Committed state; reading it on the loop sees one seq."""
 
@@ -298,6 +495,33 @@ class TwinService(Protocol):
         self, twin: str, relationship_id: str, caller: Caller, *, if_match: str | None = None
     ) -> None:
         """Deletes a relationship."""
+        ...
+
+    @property
+    def models(self) -> Models:
+        """The definitions, and how they change."""
+        ...
+
+    @property
+    def event_routes(self) -> EventRoutes:
+        """Which events go where."""
+        ...
+
+    @property
+    def jobs(self) -> Jobs:
+        """Work on many twins."""
+        ...
+
+    async def send_telemetry(self, twin: str, component: str | None, message: Message, caller: Caller) -> None:
+        """Publishes telemetry of a twin or of a component of it.
+
+        What the model declares is checked and kept as last value; other members are published and not kept, as the
+        Azure service does.
+
+        Raises:
+            TwinNotFound: No such twin or component.
+            ValueInvalid: A declared Telemetry has another schema.
+        """
         ...
 
     async def call(self, point: Point, argument: Value, caller: Caller, *, deadline_s: float | None = None) -> Value:

@@ -65,6 +65,18 @@ class Types(Mapping[str, type[BaseModel]]):
         self._points: dict[tuple[str, tuple[str, ...]], PointType] = {}
         self._excluded: dict[str, dict[str, Any]] = {}
 
+    def take(self, model: Model) -> None:
+        """Follows other definitions from now on; classes and points of the ones before stay usable where they are held.
+
+        Args:
+            model: Every definition, those that are known already among them.
+        """
+        self.model = model
+        self._planner = Planner(model)
+        self._builder = Builder(self._planner)
+        self._points = {}
+        self._excluded = {}
+
     def __getitem__(self, dtmi: str) -> type[BaseModel]:
         if dtmi not in self._planner.interfaces:
             raise KeyError(dtmi)

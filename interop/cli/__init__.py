@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "compile": ("interop.cli.compile", "Compile DTDL to typed Python."),
     "sim": ("interop.cli.sim", "Run a coupled system (SSP) offline, as fast as possible."),
     "up": ("interop.cli.up", "Run what a megatwin.yaml describes, live."),
+    "serve": ("interop.cli.serve", "Serve an empty twin service that Azure Digital Twins clients use unmodified."),
     "demo": ("interop.cli.demo", "Run two vendors' plants and a simulation as one mega-twin."),
     "ls": ("interop.cli.ls", "List the twins of a running instance."),
     "get": ("interop.cli.get", "Show a twin of a running instance."),

@@ -18,6 +18,7 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from interop.config import Configuration
     from interop.rest.messages import Twin
     from interop.runtime.start import Running
     from interop.service import Change
@@ -47,13 +48,27 @@ class Foreground:
     show_values: bool = True
 
 
+def _nothing() -> None:
+    return
+
+
 def run(what: Foreground) -> int:
     """Runs until the time is up, SIGTERM (exit code 0), or Ctrl-C (130)."""
     from interop.config import load  # noqa: PLC0415 - only when something runs
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("asyncua").setLevel(logging.CRITICAL)  # its links report themselves through LinkEvents
-    configuration = load(what.file, what.overrides)
+    return run_configuration(load(what.file, what.overrides), what)
+
+
+def run_configuration(configuration: Configuration, what: Foreground, *, ready: Callable[[], None] = _nothing) -> int:
+    """Runs what was read, or made, already.
+
+    Args:
+        configuration: What runs; the file of ``what`` is not read.
+        what: How.
+        ready: Called once it serves.
+    """
     import uvloop  # noqa: PLC0415
 
     from interop.runtime.start import running  # noqa: PLC0415
@@ -62,6 +77,7 @@ def run(what: Foreground) -> int:
         stop = _Stop(asyncio.get_running_loop())
         async with running(configuration, apply=what.apply) as up:
             _say_start(up)
+            ready()
             await _show(up, what, stop)
         if stop.error is not None:
             raise stop.error

@@ -117,11 +117,40 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serve:
-    """What is served, and where; None: not at all."""
+    """What is served, and where; None: not at all.
+
+    Attributes:
+        http: REST.
+        tls: Certificate chain and private key (PEM) with which REST is served over TLS; None: plain.
+        opcua: The OPC UA server.
+        opcua_insecure: Whether it takes clients without security.
+    """
 
     http: Address | None = None
+    tls: tuple[Path, Path] | None = None
     opcua: Address | None = None
     opcua_insecure: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointPlan:
+    """One entry of ``endpoints:``, where event routes may lead.
+
+    Attributes:
+        name: Its name in the file.
+        kind: How events get there.
+        target: URL of a webhook, path of a file; empty in process.
+        dead_letters: File that takes, one JSON object a line, the events that could not be delivered.
+        headers: Sent with each event to a webhook.
+        retry_for_s: How long an event is tried again before it becomes a dead letter.
+    """
+
+    name: str
+    kind: Literal["webhook", "file", "in-process"]
+    target: str
+    dead_letters: Path
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    retry_for_s: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +165,7 @@ class Configuration:
         model: Every loaded definition.
         model_texts: Path of each model file → its text, for the ledger.
         types: The compiled classes.
-        sources, twins, connections, relationships, serve, queries: As in the file.
+        sources, twins, connections, relationships, endpoints, serve, queries: As in the file.
     """
 
     file: Path
@@ -150,5 +179,6 @@ class Configuration:
     twins: Mapping[str, TwinPlan]
     connections: Sequence[Connection] = ()
     relationships: Sequence[RelationshipPlan] = ()
+    endpoints: Mapping[str, EndpointPlan] = field(default_factory=dict)
     serve: Serve = Serve()
     queries: Limits = field(default_factory=Limits)

@@ -16,7 +16,7 @@ from interop.config.bindings import check_adapters, check_pace, opened_with, rea
 from interop.config.document import Document, read_document, read_override
 from interop.config.findings import Findings
 from interop.config.models import check_twin_models, read_models
-from interop.config.plan import Address, Configuration, Serve, SourcePlan, TwinPlan
+from interop.config.plan import Address, Configuration, EndpointPlan, Serve, SourcePlan, TwinPlan
 from interop.config.project import Project
 from interop.config.quantities import HostPort
 from interop.config.relationships import read_relationships
@@ -104,6 +104,7 @@ def read_project(
     check_circles(project)
     _check_properties(project)
     _check_serve(project)
+    _check_endpoints(project)
     return project, findings
 
 
@@ -190,6 +191,18 @@ def _check_serve(project: Project) -> None:
         listed[address] = path
 
 
+def _check_endpoints(project: Project) -> None:
+    """Requires exactly one target of each endpoint, as it is written: one that is wrong is no second mistake."""
+    entries = project.raw(("endpoints",))
+    for name, entry in entries.items() if isinstance(entries, dict) else ():
+        if isinstance(entry, dict) and [key in entry for key in ("webhook", "file", "in-process")].count(True) != 1:
+            cause = f"the endpoint {name} has not exactly one of webhook, file and in-process"
+            project.findings.add("MT109", project.document.key(("endpoints", name)), cause)
+        elif isinstance(entry, dict) and entry.get("in-process") is False:
+            cause = f"the endpoint {name} leads nowhere"
+            project.findings.add("MT109", project.document.at(("endpoints", name, "in-process")), cause)
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -215,6 +228,7 @@ def _configuration(project: Project) -> Configuration:
         twins={name: _twin_plan(project, name) for name in file.twins},
         connections=tuple(project.connections),
         relationships=tuple(project.relationships),
+        endpoints={name: _endpoint(project, name) for name in file.endpoints},
         serve=_serve(project),
         queries=_queries(project),
     )
@@ -264,6 +278,22 @@ def _queries(project: Project) -> Limits:
         start_required=queries.start_required,
         nesting=max(Limits().nesting, queries.operators + 50),
     )
+
+
+def _endpoint(project: Project, name: str) -> EndpointPlan:
+    entry = project.file.endpoints[name]
+    data = project.base / project.file.data
+    letters = project.base / entry.dead_letters if entry.dead_letters else data / "dead-letters" / f"{name}.ndjson"
+    common: dict[str, Any] = {
+        "name": name,
+        "dead_letters": letters,
+        "retry_for_s": entry.retry_for,
+    }
+    if entry.webhook is not None:
+        return EndpointPlan(kind="webhook", target=entry.webhook, headers=dict(entry.headers), **common)
+    if entry.file is not None:
+        return EndpointPlan(kind="file", target=str(project.base / entry.file), **common)
+    return EndpointPlan(kind="in-process", target="", **common)
 
 
 def _serve(project: Project) -> Serve:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from interop.config.quantities import HostAndPort, PositiveSeconds
+from interop.config.quantities import Text as Setting
 
 SCHEMA_NAME: Final = "megatwin.schema.json"
 
@@ -146,6 +148,30 @@ class RelationshipEntry(Section):
     properties: dict[Text, Any] = Field(default_factory=dict, description="Its own properties.")
 
 
+def _url(text: str) -> str:
+    try:
+        found = urlsplit(text)
+        known = found.scheme in {"http", "https"} and bool(found.hostname) and found.port != 0
+    except ValueError:
+        known = False
+    if not known:
+        raise PydanticCustomError("MT109", "{text} is no http or https URL", {"text": repr(text)})
+    return text
+
+
+class EndpointEntry(Section):
+    """Where event routes may lead; exactly one of webhook, file and in-process."""
+
+    webhook: Annotated[Setting, AfterValidator(_url)] | None = Field(None, description="URL that takes CloudEvents.")
+    file: Text | None = Field(None, description="File that takes CloudEvents, one a line.")
+    in_process: StrictBool = Field(False, description="Code in the same process takes them.")
+    headers: dict[Text, Setting] = Field(default_factory=dict, description="Sent with each event to a webhook.")
+    dead_letters: Text | None = Field(
+        None, description="File of the events that could not be delivered; in the data folder without it."
+    )
+    retry_for: PositiveSeconds = Field(3600.0, description="How long an event is tried again.")
+
+
 class OpcUaServe(Section):
     """Our own OPC UA server."""
 
@@ -204,6 +230,7 @@ class File(Section):
     relationships: list[SkipValidation[RelationshipEntry]] = Field(
         default_factory=list, description="Links between twins."
     )
+    endpoints: dict[SourceName, EndpointEntry] = Field(default_factory=dict, description="Where event routes may lead.")
     serve: ServeSection = Field(default_factory=lambda: ServeSection(), description="What is served, and where.")  # noqa: PLW0108 - its type checks
 
     queries: QueriesSection = Field(

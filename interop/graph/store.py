@@ -214,6 +214,13 @@ class Head:
                 found.add(twin)
         return found
 
+    def has_twin_of(self, model: str) -> bool:
+        """Whether any twin has a model, committed or not."""
+        waiting = (state for _, state in self._twins.values())
+        return any(state is not None and state.model == model for state in waiting) or any(
+            state.model == model for twin, state in self._graph.twins.items() if twin not in self._twins
+        )
+
     def push(self, delta: Delta) -> None:
         """Takes what the newest event does."""
         self._pending.append(delta)

@@ -214,7 +214,7 @@ def _twin_put(view: View, event: Event) -> Delta:
                 draft.updated[path] = before.updated.get(path, event.recorded_at)
     draft.updated.update(dict.fromkeys(paths, event.recorded_at))
     state = draft.finish(event.seq, event.recorded_at, etag=etag_of(event.seq))
-    change = Change(seq=event.seq, kind="twin", twin=event.twin, detail={"created": before is None})
+    change = Change(seq=event.seq, kind="twin", twin=event.twin, detail={"created": before is None}, before=before)
     return Delta(seq=event.seq, twins={event.twin: state}, changes=(change,))
 
 
@@ -223,7 +223,7 @@ def _twin_delete(view: View, event: Event) -> Delta:
     before = view.twin(event.twin)
     if before is None:
         return Delta(seq=event.seq)
-    change = Change(seq=event.seq, kind="twin-deleted", twin=event.twin, detail={"model": before.model})
+    change = Change(seq=event.seq, kind="twin-deleted", twin=event.twin, detail={"model": before.model}, before=before)
     return Delta(seq=event.seq, twins={event.twin: None}, changes=(change,))
 
 
@@ -243,13 +243,13 @@ def _patch(view: View, event: Event) -> Delta:
     state = draft.finish(event.seq, event.recorded_at, etag=etag_of(event.seq))
     # One change for each place that the patch touched, and at least one, since the ETag is new.
     changes = [
-        Change(seq=event.seq, kind="twin", twin=before.id, path=path, detail={"ops": event.body["ops"]})
+        Change(seq=event.seq, kind="twin", twin=before.id, path=path, detail={"ops": event.body["ops"]}, before=before)
         for path in patched.paths or ((),)
     ]
     return Delta(seq=event.seq, twins={before.id: state}, changes=changes)
 
 
-def _relationship_put(view: View, event: Event) -> Delta:  # noqa: ARG001 - a rule's signature
+def _relationship_put(view: View, event: Event) -> Delta:
     assert event.twin is not None
     body = event.body
     relationship = Relationship(
@@ -257,7 +257,8 @@ def _relationship_put(view: View, event: Event) -> Delta:  # noqa: ARG001 - a ru
         contents=bare(body.get("contents") or {}), etag=etag_of(event.seq), seq=event.seq,
     )  # fmt: skip
     detail = {"id": relationship.id, "name": relationship.name, "target": relationship.target}
-    change = Change(seq=event.seq, kind="relationship", twin=event.twin, detail=detail)
+    before = view.relationship(event.twin, relationship.id)
+    change = Change(seq=event.seq, kind="relationship", twin=event.twin, detail=detail, before=before)
     return Delta(seq=event.seq, relationships={(event.twin, relationship.id): relationship}, changes=(change,))
 
 
@@ -268,7 +269,7 @@ def _relationship_delete(view: View, event: Event) -> Delta:
     if before is None:
         return Delta(seq=event.seq)
     detail = {"id": before.id, "name": before.name, "target": before.target}
-    change = Change(seq=event.seq, kind="relationship-deleted", twin=event.twin, detail=detail)
+    change = Change(seq=event.seq, kind="relationship-deleted", twin=event.twin, detail=detail, before=before)
     return Delta(seq=event.seq, relationships={key: None}, changes=(change,))
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import orjson
 from starlette.responses import Response
@@ -17,15 +15,13 @@ from interop.graph.document import component_document, components_of, document, 
 from interop.graph.patch import apply_patch, operations
 from interop.graph.state import Relationship, TwinState
 from interop.rest import view
+from interop.rest.paging import PAGE_SIZE, TOKEN, cut, pages_of
 from interop.rest.request import PATCH, conditions, read_json
 from interop.rest.routes import Body, Call, Parameter, Reply, Route
 from interop.values import Point
 
-API_VERSIONS: Final = ("2020-10-31", "2022-05-31", "2023-06-30", "2023-10-31")
+APIVERSIONS: Final = ("2020-10-31", "2022-05-31", "2023-06-30", "2023-10-31")
 """The stable versions of the service; what is served here is the same in all of them."""
-PAGE: Final = 100
-"""Items of a page unless the client asks for fewer."""
-
 _ATTEMPTS: Final = 10
 KEPT: Final = 4096
 """Twins that are kept encoded."""
@@ -40,9 +36,9 @@ def check_version(call: Call) -> None:
         RequestInvalid: It is missing or unknown.
     """
     version = call.request.query_params.get("api-version")
-    if version in API_VERSIONS:
+    if version in APIVERSIONS:
         return
-    action = f"Add ?api-version={API_VERSIONS[-1]}; known are {', '.join(API_VERSIONS)}."
+    action = f"Add ?api-version={APIVERSIONS[-1]}; known are {', '.join(APIVERSIONS)}."
     if version is None:
         raise RequestInvalid("MissingApiVersionParameter", "the query parameter api-version is required", action=action)
     raise RequestInvalid("UnsupportedApiVersionValue", f"api-version {version[:40]!r} is not known", action=action)
@@ -170,15 +166,19 @@ async def list_relationships(call: Call) -> Response:
     """GET /digitaltwins/{id}/relationships."""
     view.state_of(call.service, call.names["id"])
     found = call.service.graph.outgoing(call.names["id"], call.request.query_params.get("relationshipName"))
-    page, link = _page(call, found)
+    page, link = cut(call, found, _key)
     return _json({"value": [relationship_document(item) for item in page], "nextLink": link})
 
 
 async def list_incoming(call: Call) -> Response:
     """GET /digitaltwins/{id}/incomingrelationships."""
     view.state_of(call.service, call.names["id"])
-    page, link = _page(call, call.service.graph.incoming(call.names["id"]))
+    page, link = cut(call, call.service.graph.incoming(call.names["id"]), _key)
     return _json({"value": [incoming_document(item) for item in page], "nextLink": link})
+
+
+def _key(relationship: Relationship) -> list[str]:
+    return [relationship.source, relationship.id]
 
 
 def _relationship(call: Call) -> Relationship:
@@ -223,36 +223,9 @@ def _patch(body: Any) -> Sequence[Mapping[str, Any]]:
     return found
 
 
-def _page(call: Call, found: Sequence[Relationship]) -> tuple[Sequence[Relationship], str | None]:
-    """Gives one page and the link to the next; a token is where the last page ended, so that deletions do no harm."""
-    asked = call.request.headers.get("max-items-per-page", "")
-    size = min(max(int(asked), 1), PAGE) if asked.isascii() and asked.isdigit() and len(asked) < 10 else PAGE  # noqa: PLR2004
-    query = dict(call.request.query_params)
-    token = query.pop("continuationToken", None)
-    if token is not None:
-        after = _read_token(token)
-        found = [item for item in found if (item.source, item.id) > after]
-    page = found[:size]
-    if len(found) <= size:
-        return page, None
-    last = orjson.dumps([page[-1].source, page[-1].id])
-    query["continuationToken"] = base64.urlsafe_b64encode(last).decode()
-    return page, f"{call.request.scope['raw_path'].decode('latin-1')}?{urlencode(query)}"
-
-
-def _read_token(token: str) -> tuple[str, str]:
-    try:
-        source, relationship_id = orjson.loads(base64.urlsafe_b64decode(token))
-        return str(source), str(relationship_id)
-    except (binascii.Error, orjson.JSONDecodeError, ValueError, TypeError) as error:
-        raise RequestInvalid(
-            "InvalidArgument", "the continuation token is not one of ours", action="Begin again without it."
-        ) from error
-
-
 VERSION: Final = Parameter(
     name="api-version", where="query", required=True, description="A stable version of the data plane.",
-    schema={"type": "string", "enum": list(API_VERSIONS)},
+    schema={"type": "string", "enum": list(APIVERSIONS)},
 )  # fmt: skip
 _REQUEST_ID: Final = Parameter(
     name="x-ms-client-request-id", where="header",
@@ -260,10 +233,6 @@ _REQUEST_ID: Final = Parameter(
 )  # fmt: skip
 _IF_MATCH: Final = Parameter(name="If-Match", where="header", description="ETag that must hold, or `*`.")
 _IF_NONE_MATCH: Final = Parameter(name="If-None-Match", where="header", description="`*`: only if it does not exist.")
-_PAGE_SIZE: Final = Parameter(
-    name="max-items-per-page", where="header", description=f"At most {PAGE}.", schema={"type": "integer"}
-)
-_TOKEN: Final = Parameter(name="continuationToken", where="query", description="As nextLink has it.")
 _ETAG: Final = {"ETag": "Weak entity tag; changes with what clients write."}
 
 _TWIN: Final[Mapping[str, Any]] = {
@@ -303,14 +272,6 @@ _JSON_PATCH: Final[Mapping[str, Any]] = {
         "properties": {"op": {"enum": ["add", "replace", "remove"]}, "path": {"type": "string"}, "value": {}},
     },
 }
-
-
-def _pages_of(item: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {
-        "type": "object",
-        "required": ["value", "nextLink"],
-        "properties": {"value": {"type": "array", "items": item}, "nextLink": {"type": ["string", "null"]}},
-    }
 
 
 _PLANT_400: Final = ("InvalidArgument", "ValidationFailed", "Bad… (the OPC UA code with which a plant refused)")
@@ -357,16 +318,16 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route(
         method="GET", path="/digitaltwins/{id}/relationships", handler=list_relationships, family="azure",
         id="DigitalTwins_list_relationships", summary="List the relationships that start at a twin.",
-        parameters=(VERSION, Parameter(name="relationshipName", where="query", description="Only those."), _TOKEN,
-                    _PAGE_SIZE),
-        replies={200: Reply(description="A page.", model=_pages_of(_RELATIONSHIP))},
+        parameters=(VERSION, Parameter(name="relationshipName", where="query", description="Only those."), TOKEN,
+                    PAGE_SIZE),
+        replies={200: Reply(description="A page.", model=pages_of(_RELATIONSHIP))},
         errors={400: ("InvalidArgument",), 404: _NO_TWIN},
     ),
     Route(
         method="GET", path="/digitaltwins/{id}/incomingrelationships", handler=list_incoming, family="azure",
         id="DigitalTwins_list_incoming_relationships", summary="List the relationships that end at a twin.",
-        parameters=(VERSION, _TOKEN, _PAGE_SIZE),
-        replies={200: Reply(description="A page.", model=_pages_of(_INCOMING))},
+        parameters=(VERSION, TOKEN, PAGE_SIZE),
+        replies={200: Reply(description="A page.", model=pages_of(_INCOMING))},
         errors={400: ("InvalidArgument",), 404: _NO_TWIN},
     ),
     Route(

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from dtdl.errors import MegatwinError, RequestInvalid
-from interop.rest import adt, metrics, native, openapi, query, stream
+from interop.rest import adt, event_routes, jobs, metrics, models, native, openapi, query, stream, telemetry
 from interop.rest.problem import Failure, failure_of, unexpected
 from interop.rest.routes import LOG, Call, Reply, Route, Router
 from interop.service import Caller, TwinService
@@ -25,7 +25,7 @@ from interop.service import Caller, TwinService
 ACTOR: Final = "client:unauthenticated"
 """Who every client is until the file has an ``access`` section; a bearer token is accepted and not read."""
 MAX_REQUEST_ID: Final = 200
-AZURE: Final = ("/digitaltwins", "/query")
+AZURE: Final = ("/digitaltwins", "/models", "/query", "/eventroutes", "/jobs")
 """Where the Azure Digital Twins data plane is; errors there have its form."""
 
 
@@ -95,9 +95,8 @@ class App:
 
 def route_table(streams: stream.Streams, figures: metrics.Metrics, name: str) -> tuple[Route, ...]:
     """Gives every route that is served, the documentation's own included."""
-    described = (
-        *adt.ROUTES, *query.ROUTES, *native.ROUTES, *stream.routes(streams), *metrics.routes(figures),
-    )  # fmt: skip
+    azure = (*adt.ROUTES, *telemetry.ROUTES, *models.ROUTES, *query.ROUTES, *jobs.ROUTES, *event_routes.ROUTES)
+    described = (*azure, *native.ROUTES, *stream.routes(streams), *metrics.routes(figures))
     document: dict[str, object] = {}
 
     async def get_document(call: Call) -> Response:  # noqa: ARG001 - a handler's signature

@@ -51,7 +51,7 @@ _KINDS: Final[tuple[tuple[type[MegatwinError], int, str], ...]] = (
     (Conflict, 409, ""),
     (RequestInvalid, 400, ""),
     (ValueInvalid, 400, "ValidationFailed"),
-    (ModelInvalid, 400, "ValidationFailed"),
+    (ModelInvalid, 400, "DTDLParserError"),
     (ModelNotFound, 400, "ValidationFailed"),
     (UnitError, 400, "InvalidArgument"),
     (DtmiInvalid, 400, "InvalidArgument"),

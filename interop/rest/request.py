@@ -22,19 +22,22 @@ PATCH: Final = ("application/json-patch+json", "application/json")
 _EMPTY: Final = object()
 
 
-async def read_json(request: Request, media: Sequence[str] = JSON, *, empty: Any = _EMPTY) -> Any:
+async def read_json(
+    request: Request, media: Sequence[str] = JSON, *, empty: Any = _EMPTY, limit: int = MAX_BODY
+) -> Any:
     """Gives the decoded body.
 
     Args:
         request: Whose body.
         media: Media types that are accepted; a request that names none is taken as JSON.
         empty: What an empty body means; without it an empty body is refused.
+        limit: Largest body in bytes.
 
     Raises:
         RequestInvalid: ``UnsupportedMediaType``, ``PayloadTooLarge``, or ``InvalidArgument`` for what is not JSON,
             not UTF-8 or too deep.
     """
-    body = await _read(request)
+    body = await _read(request, limit)
     if not body and empty is not _EMPTY:
         return empty
     _check_media(request, media)
@@ -89,23 +92,23 @@ def conditions(call: Call) -> dict[str, str]:
     return found
 
 
-async def _read(request: Request) -> bytes:
+async def _read(request: Request, limit: int) -> bytes:
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and (len(declared) > 12 or int(declared) > MAX_BODY):  # noqa: PLR2004 - int() of hostile text
-        raise _too_large()
+    if declared.isdigit() and (len(declared) > 12 or int(declared) > limit):  # noqa: PLR2004 - int() of hostile text
+        raise _too_large(limit)
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > MAX_BODY:
-            raise _too_large()
+        if size > limit:
+            raise _too_large(limit)
         chunks.append(chunk)
     return b"".join(chunks)
 
 
-def _too_large() -> RequestInvalid:
+def _too_large(limit: int) -> RequestInvalid:
     return RequestInvalid(
-        "PayloadTooLarge", f"the body is larger than {MAX_BODY} bytes", action="Send it in smaller parts."
+        "PayloadTooLarge", f"the body is larger than {limit} bytes", action="Send it in smaller parts."
     )
 
 

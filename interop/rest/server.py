@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
@@ -48,11 +49,14 @@ class RestServer:
         address: Where; port 0 asks for any free one. Loopback only, since requests are not authenticated.
         name: Title of the documentation.
         streams: The open streams; given by tests that want a small queue.
+        tls: Certificate chain and private key (PEM); None: plain HTTP.
     """
 
     def __init__(
-        self, service: TwinService, address: Address, *, name: str = "megatwin", streams: Streams | None = None
-    ) -> None:
+        self, service: TwinService, address: Address, *, name: str = "megatwin", streams: Streams | None = None,
+        tls: tuple[Path, Path] | None = None,
+    ) -> None:  # fmt: skip
+        self._tls = tls
         self._address = address
         self._app = App(service, name=name, streams=streams)
         self._server: _Server | None = None
@@ -73,12 +77,15 @@ class RestServer:
         """
         listener = _listen(self._address)
         host, port = listener.getsockname()[:2]
-        self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "http" if self._tls is None else "https"
+        self._url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+        certificate, key = self._tls or (None, None)
         self._server = _Server(
             uvicorn.Config(
                 self._app, http="httptools", ws="websockets-sansio", ws_max_size=MAX_MESSAGE,
                 ws_per_message_deflate=False, lifespan="off", log_config=None, access_log=False,
                 server_header=False, proxy_headers=False, timeout_graceful_shutdown=GRACE_S,
+                ssl_certfile=certificate, ssl_keyfile=key,
             )
         )  # fmt: skip
         self._running = asyncio.create_task(self._server.serve([listener]), name="rest server")

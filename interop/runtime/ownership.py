@@ -111,7 +111,7 @@ def compare(configuration: Configuration, graph: Graph, books: Books, *, apply: 
 
 def _models(configuration: Configuration, books: Books, result: Difference) -> None:
     for text in configuration.model_texts.values():
-        for dtmi, definition in _definitions(text):
+        for dtmi, definition in definitions_of(text):
             if books.models.get(dtmi) == definition:
                 continue
             word = "changed" if dtmi in books.models else "new"
@@ -120,7 +120,7 @@ def _models(configuration: Configuration, books: Books, result: Difference) -> N
             result.said.append(f"{word} model {dtmi}")
 
 
-def _definitions(text: str) -> list[tuple[str, str]]:
+def definitions_of(text: str) -> list[tuple[str, str]]:
     """Each Interface of a checked document, in a canonical text."""
     parsed = orjson.loads(text)
     found = parsed if isinstance(parsed, list) else parsed.get("@graph", [parsed])

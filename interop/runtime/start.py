@@ -48,17 +48,18 @@ async def running(configuration: Configuration, *, apply: bool = False) -> Async
             _require_free(address)
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(Runtime(configuration, apply=apply))
-        rest = await _rest(stack, runtime, configuration.serve.http, configuration.name)
+        rest = await _rest(stack, runtime, configuration)
         opcua = await _opcua(stack, runtime, configuration)
         yield Running(runtime, rest, opcua)
 
 
-async def _rest(stack: AsyncExitStack, runtime: Runtime, address: Address | None, name: str) -> RestServer | None:
+async def _rest(stack: AsyncExitStack, runtime: Runtime, configuration: Configuration) -> RestServer | None:
+    address = configuration.serve.http
     if address is None:
         return None
     from interop.rest.server import RestServer  # noqa: PLC0415 - only when it is asked for
 
-    server = RestServer(runtime, address, name=name)
+    server = RestServer(runtime, address, name=configuration.name, tls=configuration.serve.tls)
     await server.start()
     stack.push_async_callback(server.stop)
     return server

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
+from urllib.parse import quote
 from weakref import WeakValueDictionary
 
-from dtdl.compiler import findings
-from dtdl.compiler.links import GivenLink
 from dtdl.compiler.point import PointType
 from dtdl.elements import Component, Model
-from dtdl.elements import Relationship as RelationshipType
 from dtdl.errors import (
     Conflict,
     InputUnreadable,
     ModelNotFound,
     NotReady,
-    PreconditionFailed,
     RequestInvalid,
     TwinNotFound,
     UnitUnknown,
@@ -30,24 +29,41 @@ from dtdl.errors import (
 from dtdl.units import Unit, parse_unit
 from interop.config.plan import Configuration
 from interop.event import Draft, Event
-from interop.graph.document import components_of, contents_from_document, marked
+from interop.events.cloudevents import Now
+from interop.events.routes import RouteTable
+from interop.graph.document import IsComponent, components_of, contents_from_document, marked
 from interop.graph.patch import apply_patch
 from interop.graph.query.engine import QueryEngine
 from interop.graph.state import Relationship, TwinState
 from interop.graph.store import Graph
+from interop.jobs.queue import JobQueue
 from interop.ledger.sqlite import SqliteLedger
 from interop.ledger.windows import LevelOf
 from interop.mega.about import Bond, about
 from interop.mega.derive import Deriver
 from interop.ports import Binding
+from interop.runtime.checks import check_relationship, relationship_parts, require_etag
+from interop.runtime.definitions import Definitions
 from interop.runtime.engine import Engine
 from interop.runtime.link import Link, link_draft
+from interop.runtime.messages import telemetry_drafts
 from interop.runtime.orphans import orphaned
 from interop.runtime.ownership import FILE, Books, Difference, compare
 from interop.runtime.past import graph_at
 from interop.runtime.requests import Outcome, Requests, Stamp
 from interop.runtime.split import Owner, split_patch, split_put
-from interop.service import About, Caller, Change, Health, HistoryRow, QueryPage, Span, Subscription, Window
+from interop.service import (
+    About,
+    Caller,
+    Change,
+    Health,
+    HistoryRow,
+    Message,
+    QueryPage,
+    Span,
+    Subscription,
+    Window,
+)
 from interop.values import BAD_NO_DATA, BAD_WAITING, LinkEvent, Point, Status, Value, utc_now
 
 _log = logging.getLogger("megatwin.runtime")
@@ -63,17 +79,19 @@ class Runtime:
 
     def __init__(self, configuration: Configuration, *, apply: bool = False) -> None:
         self.configuration = configuration
-        self.types = configuration.types
+        self.types = copy.copy(configuration.types)  # they follow what clients upload; the configuration's do not
         self.links: dict[str, Link] = {}
         self.difference: Difference | None = None
+        self.event_routes = RouteTable(configuration.data / "routes.json", configuration.endpoints, self._now)
+        self.jobs = JobQueue(self, configuration.data)
         self._apply = apply
         self._tasks: list[asyncio.Task[None]] = []
         self._owners: dict[str, dict[tuple[str, ...], Owner]] = {}
         self._outputs: dict[Point, Link] = {}
         self._bonds: dict[str, list[tuple[str, Binding]]] = {}
         self._changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._components = (configuration.model, components_of(configuration.model))
         self._files = {(link.source, link.id): link for link in configuration.relationships}
-        self._is_component = components_of(configuration.model)
 
     async def __aenter__(self) -> Self:
         configuration = self.configuration
@@ -84,12 +102,19 @@ class Runtime:
             self.requests = Requests(self.engine)
             past = partial(graph_at, ledger)
             self.queries = QueryEngine(self.engine.graph, lambda: self.model, past=past, limits=configuration.queries)
+            self.models = Definitions(self.engine, self.types)
             books = Books()
-            await self.engine.replay(books.learn, self.requests.learn)
+            await self.engine.replay(books.learn, self.requests.learn, self.models.learn)
+            await self.models.settle(list(configuration.model_texts.values()))
+            await self.event_routes.open()
+            self.engine.on_publish.append(self.event_routes.publish)
             await self._apply_file(books)
             await self.requests.expire_lost()
-            await self._start_links()
+            await self.jobs.open()
+            await self._start_links()  # the last thing: whoever subscribes next sees what becomes of the links
         except BaseException:
+            await self.jobs.close()
+            await self.event_routes.close()
             await self._stop_links()
             await ledger.close()
             raise
@@ -98,8 +123,10 @@ class Runtime:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        await self.jobs.close()
         await self.requests.close()
         await self._stop_links()
+        await self.event_routes.close()
         self.engine.close()
         await self.engine.ledger.close()
 
@@ -111,7 +138,7 @@ class Runtime:
     @property
     def model(self) -> Model:
         """Every loaded definition."""
-        return self.configuration.model
+        return self.types.model
 
     def point_type(self, point: Point) -> PointType:
         """DTDL's word on a point of an existing twin."""
@@ -154,13 +181,14 @@ class Runtime:
 
         def plan(stamp: Stamp) -> tuple[Mapping[Point, Value], Sequence[Draft]]:  # noqa: ARG001
             state = self.engine.head.twin(twin)
-            _precondition(state.etag if state else None, if_match, if_none_match, f"twin {twin}")
+            require_etag(state.etag if state else None, if_match, if_none_match, f"twin {twin}")
             model, contents = contents_from_document(document)
-            self._require_model(model)
+            if state is None or state.model != model:
+                self.models.usable(model)
             self._file_model(twin, model)
             contents = self.types.validate_contents(model, contents)
             written, own = split_put(state, twin, contents, self._owners_of(twin))
-            body = {"model": model, "contents": marked(model, own, self._is_component)}
+            body = {"model": model, "contents": marked(model, own, self._is_component())}
             return written, [Draft(kind="twin-put", twin=twin, actor=caller.actor, body=body)]
 
         await self.requests.once(caller, ["put", twin, document], act)
@@ -178,10 +206,11 @@ class Runtime:
             state = self.engine.head.twin(twin)
             if state is None:
                 self._no_twin(twin)
-            _precondition(state.etag, if_match, None, f"twin {twin}")
+            require_etag(state.etag, if_match, None, f"twin {twin}")
             patched = apply_patch(state.contents, operations)
             model = patched.model or state.model
-            self._require_model(model)
+            if state.model != model:
+                self.models.usable(model)
             self._file_model(twin, model)
             self.types.validate_contents(model, patched.contents)
             split = split_patch(state, patched, operations, self._owners_of(twin))
@@ -200,7 +229,7 @@ class Runtime:
         state = head.twin(twin)
         if state is None:
             self._no_twin(twin)
-        _precondition(state.etag, if_match, None, f"twin {twin}")
+        require_etag(state.etag, if_match, None, f"twin {twin}")
         if twin in self.configuration.twins:
             raise self._owned(f"twin {twin}", self.configuration.twins[twin].location)
         if head.outgoing(twin) or head.incoming(twin):
@@ -225,12 +254,12 @@ class Runtime:
         if state is None:
             self._no_twin(twin)
         old = head.relationship(twin, relationship_id)
-        _precondition(old.etag if old else None, if_match, if_none_match, f"relationship {relationship_id}")
-        name, target, contents = _relationship_document(document)
+        require_etag(old.etag if old else None, if_match, if_none_match, f"relationship {relationship_id}")
+        name, target, contents = relationship_parts(document)
         planned = self._files.get((twin, relationship_id))
         if planned is not None and (planned.name, planned.target) != (name, target):
             raise self._owned(f"relationship {relationship_id}", planned.location)
-        self._check_relationship(state, relationship_id, name, target)
+        check_relationship(self.types, head, state, (relationship_id, name, target))
         contents = self.types.validate_relationship(state.model, name, contents)
         body = {"id": relationship_id, "name": name, "target": target, "contents": contents}
         await self.engine.commit([Draft(kind="relationship-put", twin=twin, actor=caller.actor, body=body)])
@@ -242,6 +271,8 @@ class Runtime:
         self, twin: str, relationship_id: str, caller: Caller, *, if_match: str | None = None
     ) -> None:
         """Deletes a relationship."""
+        if self.engine.head.twin(twin) is None:
+            self._no_twin(twin)
         old = self.engine.head.relationship(twin, relationship_id)
         if old is None:
             raise TwinNotFound(
@@ -249,12 +280,19 @@ class Runtime:
                 f"{twin} has no relationship {relationship_id}",
                 action="Ask for its relationships.",
             )
-        _precondition(old.etag, if_match, None, f"relationship {relationship_id}")
+        require_etag(old.etag, if_match, None, f"relationship {relationship_id}")
         planned = self._files.get((twin, relationship_id))
         if planned is not None:
             raise self._owned(f"relationship {relationship_id}", planned.location)
         body = {"id": relationship_id}
         await self.engine.commit([Draft(kind="relationship-delete", twin=twin, actor=caller.actor, body=body)])
+
+    async def send_telemetry(self, twin: str, component: str | None, message: Message, caller: Caller) -> None:
+        """Publishes telemetry of a twin or of a component of it."""
+        state = self.engine.head.twin(twin)
+        if state is None:
+            self._no_twin(twin)
+        await self.engine.commit(telemetry_drafts(self.types, state, component, message, caller))
 
     async def call(self, point: Point, argument: Value, caller: Caller, *, deadline_s: float | None = None) -> Value:
         """Runs a Command."""
@@ -378,11 +416,13 @@ class Runtime:
             ) from error
 
     async def _apply_file(self, books: Books) -> None:
-        difference = compare(self.configuration, self.graph, books, apply=self._apply)
+        known = replace(self.configuration, types=self.types)
+        difference = compare(known, self.graph, books, apply=self._apply)
         self.difference = difference
         drafts = [*difference.drafts, *(difference.removals if self._apply else [])]
         if drafts:
-            await self.engine.commit(drafts)
+            for event in await self.engine.commit(drafts):
+                self.models.learn(event)
 
     async def _start_links(self) -> None:
         plans = self.configuration.sources.values()
@@ -478,6 +518,23 @@ class Runtime:
             )
         return await self.requests.write(self.links[links.pop()], written, caller, stamp, extra=drafts)
 
+    def _is_component(self) -> IsComponent:
+        """The question what is a component, answered by the definitions as they are now."""
+        if self._components[0] is not self.model:
+            self._components = (self.model, components_of(self.model))
+        return self._components[1]
+
+    def _now(self) -> Now:
+        """What turns changes into events for others."""
+        name = f"urn:megatwin:{quote(self.configuration.name, safe='')}"
+        return Now(name, self.graph.twins, self.graph.relationship, self._is_component(), self._is_property)
+
+    def _is_property(self, point: Point) -> bool:
+        try:
+            return self.point_type(point).is_state
+        except TwinNotFound:
+            return False
+
     def _owners_of(self, twin: str) -> dict[tuple[str, ...], Owner]:
         derived = self.engine.deriver.targets.get(twin, {})
         return self._owners.get(twin, {}) | {path: Owner(kind, "read") for path, kind in derived.items()}
@@ -513,14 +570,6 @@ class Runtime:
     def _no_twin(self, twin: str) -> NoReturn:
         raise TwinNotFound("DigitalTwinNotFound", f"there is no twin {twin!r}", action="List them: GET /v1/twins")
 
-    def _require_model(self, model: str) -> None:
-        if model not in self.types:
-            raise RequestInvalid(
-                "ModelNotFound",
-                f"no Interface {model} is loaded",
-                action="Add its file to `models:` of the megatwin.yaml.",
-            )
-
     def _file_model(self, twin: str, model: str) -> None:
         plan = self.configuration.twins.get(twin)
         if plan is not None and plan.model != model:
@@ -528,39 +577,6 @@ class Runtime:
 
     def _owned(self, what: str, location: object) -> Conflict:
         return Conflict("OwnedByFile", f"{what} is owned by {location or FILE}", action="Change the file instead.")
-
-    def _check_relationship(self, state: TwinState, relationship_id: str, name: str, target: str) -> None:
-        try:
-            found: RelationshipType = self.types.relationship(state.model, name)
-        except ModelNotFound as error:
-            raise RequestInvalid(
-                "ValidationFailed", f"{state.model} has no Relationship {name!r}", action="Use one that the model has."
-            ) from error
-        if target == state.id:
-            raise RequestInvalid(
-                "OperationNotAllowed", f"{state.id} cannot be related to itself", action="Name another twin."
-            )
-        other = self.engine.head.twin(target)
-        if other is None:
-            raise TwinNotFound("DigitalTwinNotFound", f"there is no twin {target!r}", action="Create the target first.")
-        same = [
-            link for link in self.engine.head.outgoing(state.id) if link.name == name and link.id != relationship_id
-        ]
-        links = [GivenLink(name=name, properties=None) for _ in same]
-        links.append(GivenLink(name=name, target_model=other.model, properties=None))
-        wrong = {found.rule for _, found in self.types.check_relationships(state.model, links, complete=False)}
-        if findings.WRONG_TARGET in wrong:
-            raise RequestInvalid(
-                "ValidationFailed",
-                f"{name} of {state.model} leads to {found.target}; {target} is a {other.model}",
-                action="Name a twin of that model.",
-            )
-        if findings.TOO_MANY in wrong:
-            raise RequestInvalid(
-                "ValidationFailed",
-                f"{state.id} has {len(same)} {name} already; at most {found.max_multiplicity}",
-                action="Delete one first.",
-            )
 
 
 def _make_folders(folders: Sequence[Path]) -> None:
@@ -572,26 +588,6 @@ def _make_folders(folders: Sequence[Path]) -> None:
                 f"the folder {folder} cannot be made: {error.strerror}",
                 action="Give `data:` a folder that can be written.",
             ) from error
-
-
-def _precondition(etag: str | None, if_match: str | None, if_none_match: str | None, what: str) -> None:
-    if if_none_match == "*" and etag is not None:
-        raise PreconditionFailed(
-            "PreconditionFailed", f"{what} exists", action="Leave If-None-Match out to replace it."
-        )
-    if if_match not in {None, "*", etag}:
-        raise PreconditionFailed(
-            "PreconditionFailed", f"{what} has the ETag {etag}, not {if_match}", action="Read it again and decide anew."
-        )
-
-
-def _relationship_document(document: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
-    name, target = document.get("$relationshipName"), document.get("$targetId")
-    if not isinstance(name, str) or not isinstance(target, str):
-        raise RequestInvalid(
-            "InvalidArgument", "the relationship lacks $relationshipName or $targetId", action="Give both as texts."
-        )
-    return name, target, {key: value for key, value in document.items() if not key.startswith("$")}
 
 
 def component_names(model: Model, dtmi: str) -> list[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 import math
 
@@ -9,6 +10,7 @@ import dtdl
 from dtdl.compiler.build import compile as compile_model
 from dtdl.elements import KINDS, Element, Interface, Model, Schema
 from dtdl.errors import DtdlError, ModelNotFound, ValueInvalid
+from dtdl.parser import parse
 
 ROOM, BASE, AREA = "dtmi:acme:Room;1", "dtmi:acme:Space;1", "dtmi:acme:Area;1"
 TEMPERATURE = "dtmi:standard:class:Temperature;2"
@@ -395,3 +397,20 @@ def test_an_array_that_holds_itself_is_refused_by_name():
     )
     with pytest.raises(DtdlError, match="Array dtmi:a:Nest;1 holds itself"):
         dtdl.compile(model)["dtmi:a:X;1"]
+
+
+def test_types_follow_other_definitions_and_what_was_built_stays() -> None:
+    text = '{"@context": "dtmi:dtdl:context;3", "@id": "dtmi:t:%s;1", "@type": "Interface", "contents": [%s]}'
+    content = '{"@type": "Property", "name": "%s", "schema": "%s"}'
+    types = compile_model(parse(text % ("A", content % ("x", "double"))))
+    apart = copy.copy(types)
+    old, point = types["dtmi:t:A;1"], types.point("dtmi:t:A;1", ("x",))
+    both = [text % ("A", content % ("x", "string")), text % ("B", content % ("y", "double"))]
+    types.take(parse(both))
+    assert types.validate_contents("dtmi:t:A;1", {"x": "now a text"}) == {"x": "now a text"}
+    assert "dtmi:t:B;1" in types
+    assert old.model_validate({"x": 1.5}).x == 1.5
+    assert point.check(2) == 2.0
+    assert "dtmi:t:B;1" not in apart
+    with pytest.raises(ValueInvalid):
+        apart.validate_contents("dtmi:t:A;1", {"x": "a text"})

@@ -184,3 +184,46 @@ def test_checking_a_file_imports_no_protocol_stack(file):
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", code, str(file)], check=True, timeout=60, env=environment)
+
+
+ENDPOINTS = """endpoints:
+  hook: {webhook: "https://127.0.0.1:9/x", headers: {Authorization: env:HOOK}, retry-for: 5 min, dead-letters: dead}
+  log: {file: out/events.ndjson}
+  here: {in-process: true}
+"""
+
+
+def test_endpoints_are_resolved(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOK", "Bearer x")
+    file.write_text(FILE + ENDPOINTS, "utf-8")
+    found = load(file).endpoints
+    assert {name: plan.kind for name, plan in found.items()} == {
+        "hook": "webhook", "log": "file", "here": "in-process",
+    }  # fmt: skip
+    assert (found["hook"].headers, found["hook"].retry_for_s) == ({"Authorization": "Bearer x"}, 300.0)
+    assert found["hook"].dead_letters == file.parent / "dead"
+    assert found["log"].target == str(file.parent / "out/events.ndjson")
+    assert found["log"].dead_letters == file.parent / ".megatwin/dead-letters/log.ndjson"
+    assert "Bearer x" not in repr(found["hook"])
+
+
+@pytest.mark.parametrize(
+    ("entry", "rule"),
+    [
+        ("{}", "MT109"),
+        ("{file: a, in-process: true}", "MT109"),
+        ("{webhook: 'ftp://127.0.0.1/x'}", "MT109"),
+        ("{webhook: 'nonsense'}", "MT109"),
+        ("{webhook: 'http://127.0.0.1:99999/x'}", "MT109"),
+        ("{webhook: 'http://127.0.0.1/x', headers: {A: env:NOT_SET_ANYWHERE}}", "MT111"),
+        ("{in-process: false}", "MT109"),
+        ("{file: a, surprise: 1}", "MT106"),
+        ("{file: a, retry-for: 5}", "MT"),
+    ],
+)
+def test_an_endpoint_that_cannot_work_is_found_with_its_line(file: Path, entry: str, rule: str) -> None:
+    file.write_text(FILE + "endpoints:\n  one: " + entry + "\n", "utf-8")
+    (found,) = (found for found in check(file) if found.severity == "error")
+    assert found.rule.startswith(rule), found
+    assert found.location is not None
+    assert found.location.line == (FILE + "endpoints:\n").count("\n") + 1

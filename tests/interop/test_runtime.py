@@ -365,7 +365,7 @@ async def test_what_the_file_no_longer_gives_is_not_served_as_good(tmp_path: Pat
 
 async def test_a_part_of_another_model_is_converted_anew(tmp_path: Path) -> None:
     models = [
-        *MODELS,
+        *json.loads(json.dumps(MODELS)),
         json.loads(json.dumps(MODELS[0]).replace("dtmi:test:Pump;1", "dtmi:test:Small;1").replace("kilowatt", "watt")),
     ]
     models[2]["extends"] = []
