@@ -1,6 +1,6 @@
 """The tables of the SQLite ledger, and how values and times stand in them.
 
-``event``, ``tile`` and ``head`` are the record; everything else is an index that can be made again from it:
+``event``, ``tile``, ``head`` and ``checkpoint`` are the record; everything else is an index that can be made again from it:
 
 - ``version``: the events that set a twin's contents. ``base`` is the seq from which samples count: the twin's creation
   or its last change of model. ``fold`` is what the contents come to there, written now and then, so that reading a twin
@@ -24,7 +24,7 @@ from interop.values import Value
 
 DATABASE_NAME: Final = "ledger.sqlite3"
 APPLICATION_ID: Final = 0x4D54574E
-LAYOUT_VERSION: Final = 1
+LAYOUT_VERSION: Final = 2
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _INT64: Final = 1 << 63
@@ -45,6 +45,7 @@ CREATE TABLE head (
     id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL, root BLOB NOT NULL, sampled INTEGER NOT NULL
 ) STRICT;
 """
+CHECKPOINT_TABLE: Final = "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT;"
 INDEX_TABLES: Final = """
 CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE point (
@@ -66,6 +67,8 @@ CREATE TABLE link (
 """
 """``sample.status`` is NULL for Good, ``sample.reason`` for none; both are ids of ``name``. Times are microseconds
 since 1970 (UTC)."""
+TABLES: Final = {1: f"{RECORD_TABLES} {INDEX_TABLES}", 2: f"{RECORD_TABLES} {CHECKPOINT_TABLE} {INDEX_TABLES}"}
+"""What each layout has; the writer makes the newest of an older one."""
 
 
 def micros(instant: datetime) -> int:
@@ -114,6 +117,24 @@ def connect(folder: Path, *, writer: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def layout_problems(connection: sqlite3.Connection) -> list[str]:
+    """Gives what the file says of itself that is not so: its marks, and how its tables are defined."""
+    marks = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
+    if marks[0] != APPLICATION_ID or marks[1] not in TABLES:
+        return [
+            f"the file says that it is {marks[0]}, layout {marks[1]}; a ledger has {APPLICATION_ID}, {LAYOUT_VERSION}"
+        ]
+    pattern = sqlite3.connect(":memory:")
+    try:
+        pattern.executescript(TABLES[marks[1]])
+        ours, theirs = (
+            set(there.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema")) for there in (pattern, connection)
+        )
+    finally:
+        pattern.close()
+    return [f"the definition of table {row[2]!r} was changed" for row in sorted(ours ^ theirs, key=repr)]
 
 
 def address(folder: Path, *, mode: str) -> str:

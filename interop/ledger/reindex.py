@@ -24,8 +24,8 @@ _INDEXES: Final = (
 """Name, query, and which rows must be there; of the newest samples the table may lack some."""
 
 
-def index_problems(folder: Path) -> Iterator[str]:
-    """Gives what the indexes of a folder's ledger say that its events do not, and the other way round.
+def index_problems(folder: Path) -> Iterator[tuple[int, str]]:
+    """Gives what the indexes of a folder's ledger say that its events do not, and the other way round: event and text.
 
     Raises:
         sqlite3.DatabaseError: The file cannot be read on.
@@ -48,7 +48,7 @@ def index_problems(folder: Path) -> Iterator[str]:
             for one, other in ((ours + must, theirs), (theirs, ours)):
                 seq = connection.execute(f"SELECT min(seq) FROM ({one} EXCEPT {other})").fetchone()[0]  # noqa: S608 - our own words
                 if seq is not None:
-                    yield f"event {seq} is not what the index of {name} says"
+                    yield seq, f"event {seq} is not what the index of {name} says"
                     break
     finally:
         connection.close()

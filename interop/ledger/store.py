@@ -10,13 +10,14 @@ from typing import Final
 
 from dtdl.errors import DataCorrupt, InputUnreadable
 from interop.event import Event
+from interop.ledger.checkpoint import EVERY, Signer
 from interop.ledger.index import Index
 from interop.ledger.layout import (
     APPLICATION_ID,
+    CHECKPOINT_TABLE,
     DATABASE_NAME,
-    INDEX_TABLES,
     LAYOUT_VERSION,
-    RECORD_TABLES,
+    TABLES,
     connect,
     micros,
 )
@@ -77,6 +78,7 @@ class Store:
             self._prepare()
             self.frontier = self._check()
             last = self._connection.execute("SELECT recorded FROM event ORDER BY seq DESC LIMIT 1").fetchone()
+            self._signer = Signer.open(folder)
         except sqlite3.DatabaseError as error:
             self._connection.close()
             raise self._unreadable(error) from error
@@ -122,7 +124,11 @@ class Store:
                 first = min([self.recent.first_after(due, frontier.size), *(row.seq for _, row in samples[:1])])
                 connection.execute("UPDATE head SET sampled = ?", (first,))
             connection.executemany("INSERT INTO tile VALUES (?,?,?)", tiles)
-            connection.execute("UPDATE head SET size = ?, root = ?", (frontier.size, frontier.root()))
+            root = frontier.root()
+            connection.execute("UPDATE head SET size = ?, root = ?", (frontier.size, root))
+            if frontier.size // EVERY > self.frontier.size // EVERY:
+                note = self._signer.sign(frontier.size, root)
+                connection.execute("INSERT INTO checkpoint VALUES (?,?)", (frontier.size, note))
             connection.execute("COMMIT")
         except BaseException:
             self._roll_back()
@@ -157,7 +163,11 @@ class Store:
         application = self._connection.execute("PRAGMA application_id").fetchone()[0]
         if application == APPLICATION_ID:
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if version != LAYOUT_VERSION:
+            if version == 1:
+                self._connection.executescript(
+                    f"BEGIN; {CHECKPOINT_TABLE} PRAGMA user_version = {LAYOUT_VERSION}; COMMIT"
+                )
+            elif version != LAYOUT_VERSION:
                 raise InputUnreadable(
                     f"{self._folder / DATABASE_NAME} has layout {version}, this release writes {LAYOUT_VERSION}",
                     action="Use the release of megatwin that wrote it.",
@@ -167,7 +177,7 @@ class Store:
             raise DataCorrupt(
                 f"{self._folder / DATABASE_NAME} is a database, but no ledger", action="Give another data folder."
             )
-        self._connection.executescript(f"BEGIN; {RECORD_TABLES} {INDEX_TABLES}")
+        self._connection.executescript(f"BEGIN; {TABLES[LAYOUT_VERSION]}")
         self._connection.execute("INSERT INTO head VALUES (1, 0, ?, 1)", (EMPTY_ROOT,))
         self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         self._connection.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
