@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from interop.values import GOOD, Status, Value
 
-NOTHING: Final[Mapping[str, Value]] = MappingProxyType({})
+NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
+
+_Path = tuple[str, ...]
+
+
+class Stamps(Mapping[_Path, datetime]):
+    """Path → instant, frozen, in a fifth of the memory of a dict: twins of a model share where their paths are."""
+
+    __slots__ = ("_places", "_times")
+
+    def __init__(self, stamps: Mapping[_Path, datetime]) -> None:
+        self._places = _places(tuple(stamps))
+        first = next(iter(stamps.values()), None)
+        # Most twins were written as a whole: one instant then stands for all.
+        same = first is not None and all(at is first for at in stamps.values())
+        self._times: datetime | tuple[datetime, ...] | None = first if same else tuple(stamps.values())
+
+    def __getitem__(self, path: _Path) -> datetime:
+        place = self._places[path]
+        times = self._times
+        return times[place] if isinstance(times, tuple) else times  # type: ignore[return-value] # None: no places
+
+    def __iter__(self) -> Iterator[_Path]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+@lru_cache(maxsize=4_096)
+def _places(paths: tuple[_Path, ...]) -> Mapping[_Path, int]:
+    return {path: place for place, path in enumerate(paths)}
 
 
 class Cell(NamedTuple):
