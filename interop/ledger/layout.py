@@ -7,6 +7,9 @@
   as of a time never replays more than a few patches.
 - ``sample``: one row for each reading, by point and source time. Those of events from ``head.sampled`` on may be
   missing; see ``interop.ledger.recent``.
+- ``state``, ``snapshot``: see ``interop.ledger.snapshot``.
+- ``span``: for each ``SPAN`` events, the earliest and the latest source time of their samples, so that readings that came
+  late are found without reading every event.
 - ``link``: the events that turned the values of a source.
 """
 
@@ -29,6 +32,8 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _INT64: Final = 1 << 63
 
+SPAN: Final = 1_024
+"""Events to a row of ``span``."""
 IS_PROPERTY: Final = 1
 HAS_VALUE: Final = 2
 """Bits of ``sample.flags``: part of the twin's state; has a value that may take the place of the one before."""
@@ -46,6 +51,20 @@ CREATE TABLE head (
 ) STRICT;
 """
 CHECKPOINT_TABLE: Final = "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT;"
+TOLD: Final = "kind IN ('model', 'write', 'command') OR (kind = 'patch' AND instr(stored, '\"request\":') > 0)"
+"""Events of which a start wants to know, however old they are; the words of ``event_told``."""
+SPAN_TABLE: Final = (
+    "CREATE TABLE span (block INTEGER PRIMARY KEY, earliest INTEGER NOT NULL, latest INTEGER NOT NULL) STRICT;"
+)
+SNAPSHOT_TABLES: Final = f"""
+CREATE TABLE state (
+    id INTEGER PRIMARY KEY, twin TEXT NOT NULL, seq INTEGER NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL,
+    UNIQUE (twin, seq)
+) STRICT;
+CREATE TABLE snapshot (seq INTEGER PRIMARY KEY, twins INTEGER NOT NULL) STRICT;
+{SPAN_TABLE}
+CREATE INDEX event_told ON event (seq) WHERE {TOLD};
+"""
 INDEX_TABLES: Final = """
 CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE point (
@@ -67,7 +86,10 @@ CREATE TABLE link (
 """
 """``sample.status`` is NULL for Good, ``sample.reason`` for none; both are ids of ``name``. Times are microseconds
 since 1970 (UTC)."""
-TABLES: Final = {1: f"{RECORD_TABLES} {INDEX_TABLES}", 2: f"{RECORD_TABLES} {CHECKPOINT_TABLE} {INDEX_TABLES}"}
+TABLES: Final = {
+    1: f"{RECORD_TABLES} {INDEX_TABLES}",
+    2: f"{RECORD_TABLES} {INDEX_TABLES} {CHECKPOINT_TABLE} {SNAPSHOT_TABLES}",
+}
 """What each layout has; the writer makes the newest of an older one."""
 
 

@@ -11,19 +11,23 @@ from typing import Final
 from dtdl.errors import DataCorrupt, InputUnreadable
 from interop.event import Event
 from interop.ledger.checkpoint import EVERY, Signer
-from interop.ledger.index import Index
+from interop.ledger.index import Index, add_spans
 from interop.ledger.layout import (
     APPLICATION_ID,
     CHECKPOINT_TABLE,
     DATABASE_NAME,
     LAYOUT_VERSION,
+    SNAPSHOT_TABLES,
     TABLES,
     connect,
     micros,
 )
 from interop.ledger.merkle import EMPTY_ROOT, Frontier, Tile, is_leaf, leaf_hash
 from interop.ledger.recent import Recent, Row, samples_of
+from interop.ledger.snapshot import Snapshot, write
 
+SNAPSHOT_ROWS: Final = 2_000
+"""Rows of a snapshot to a transaction."""
 _REMEDY: Final = "Run: megatwin ledger verify DATA; then start from a copy of the folder."
 
 
@@ -123,6 +127,7 @@ class Store:
                 self._index.write(due)
                 first = min([self.recent.first_after(due, frontier.size), *(row.seq for _, row in samples[:1])])
                 connection.execute("UPDATE head SET sampled = ?", (first,))
+            add_spans(connection, [row for _, row in samples])
             connection.executemany("INSERT INTO tile VALUES (?,?,?)", tiles)
             root = frontier.root()
             connection.execute("UPDATE head SET size = ?, root = ?", (frontier.size, root))
@@ -136,6 +141,23 @@ class Store:
         self.frontier = frontier
         self.recent.drop(due)
         self.recent.add(samples, frontier.size)
+
+    def keep(self, snapshot: Snapshot) -> None:
+        """Stores a snapshot of what is durable already, a part at a time; it counts when all is there.
+
+        Raises:
+            sqlite3.Error: It was not stored.
+        """
+        connection = self._connection
+        try:
+            for start in range(0, len(snapshot.rows), SNAPSHOT_ROWS):
+                connection.execute("BEGIN IMMEDIATE")
+                write(connection, snapshot.rows[start : start + SNAPSHOT_ROWS], snapshot.seq)
+                connection.execute("COMMIT")
+            connection.execute("INSERT OR REPLACE INTO snapshot VALUES (?,?)", (snapshot.seq, snapshot.twins))
+        except BaseException:
+            self._roll_back()
+            raise
 
     def _load_recent(self) -> None:
         """Reads the samples again that were held when the ledger was last used."""
@@ -188,6 +210,15 @@ class Store:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+    def _upgrade(self) -> None:
+        """Makes what the first layout has not."""
+        connection = self._connection
+        connection.executescript(f"BEGIN; {CHECKPOINT_TABLE} {SNAPSHOT_TABLES}")
+        for (stored,) in connection.execute("SELECT stored FROM event WHERE kind IN ('samples', 'telemetry')"):
+            add_spans(connection, [row for _, row in samples_of(Event.decode(stored))])
+        connection.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
+        connection.execute("COMMIT")
 
     def _check(self) -> Frontier:
         """Compares counts and hashes at the end of the ledger, where a tear would be."""

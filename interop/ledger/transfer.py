@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from dtdl.errors import DataCorrupt, ExtraMissing, InputUnreadable
 from interop.event import Event
@@ -21,9 +21,6 @@ from interop.ledger.layout import DATABASE_NAME, connect
 from interop.ledger.lock import FolderLock
 from interop.ledger.merkle import Frontier, leaf_hash
 from interop.ledger.store import Store
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 PIECE: Final = 1_000
 """Events that are written together."""
@@ -223,12 +220,13 @@ def _load_parquet(file: Path) -> Iterator[bytes]:
         raise InputUnreadable(f"{file} is no Parquet file: {error}", action="Export it again.") from error
 
 
-def _arrow() -> pa:  # type: ignore[valid-type] # the module itself
+def _arrow() -> Any:
+    """The module, when the extra is there."""
     try:
-        import pyarrow  # noqa: PLC0415 - an extra
+        import pyarrow as pa  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ExtraMissing("parquet", "Parquet files") from error
-    return pyarrow
+    return pa
 
 
 _FORMS: Final = MappingProxyType[str, tuple[Writer, Loader]](

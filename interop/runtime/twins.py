@@ -78,7 +78,7 @@ class Runtime:
             self.engine = Engine(ledger, self.types, deriver)
             self.requests = Requests(self.engine)
             books = Books()
-            await self.engine.replay(books.learn, self.requests.learn)
+            await self.engine.replay(books.learn, self.requests.learn, recall=books.recall)
             await self._apply_file(books)
             await self.requests.expire_lost()
             await self._start_links()
@@ -94,6 +94,7 @@ class Runtime:
         await self.requests.close()
         await self._stop_links()
         self.engine.close()
+        await self.engine.snapshots.finish()
         await self.engine.ledger.close()
 
     @property

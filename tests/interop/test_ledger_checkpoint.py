@@ -267,7 +267,8 @@ async def test_a_key_that_is_not_the_folders_is_refused_and_a_removed_one_is_mad
 
 
 async def test_a_ledger_of_the_first_layout_is_opened_and_goes_on(copied):
-    change(copied, "DROP TABLE checkpoint", "PRAGMA user_version = 1")
+    tables = ("checkpoint", "state", "snapshot", "span")
+    change(copied, *(f"DROP TABLE {name}" for name in tables), "DROP INDEX event_told", "PRAGMA user_version = 1")
     assert verify_file(copied).problems == []
     ledger = await SqliteLedger.open(copied)
     await ledger.append(notes(0, EVERY))
