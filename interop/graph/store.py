@@ -95,6 +95,12 @@ class Graph:
             self._seq = max(self._seq, delta.seq)
         self._seq = max(self._seq, seq or 0)
 
+    def clear(self) -> None:
+        """Forgets everything, before anyone has read it."""
+        for table in (self._twins, self._outgoing, self._incoming, self._sources, self._sorted):
+            table.clear()
+        self._seq = 0
+
     def _install_twin(self, twin: str, state: TwinState | None) -> None:
         before = self._twins.get(twin)
         old = before.cells if before is not None else {}

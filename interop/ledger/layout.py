@@ -134,7 +134,7 @@ def connect(folder: Path, *, writer: bool) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA wal_autocheckpoint = 4000")
-        connection.execute(f"PRAGMA cache_size = {-65_536 if writer else -16_384}")
+        connection.execute(f"PRAGMA cache_size = {-65_536 if writer else -8_192}")
     except sqlite3.Error:
         connection.close()
         raise

@@ -11,7 +11,7 @@ from interop.graph.store import Graph
 from interop.graph.transition import apply, point_of
 from interop.ledger.layout import SPAN
 from interop.ledger.recent import samples_of
-from interop.ledger.snapshot import install, newest, read
+from interop.ledger.snapshot import install, newest, places, read, require, slices
 
 _SPANS: Final = (
     f"SELECT block FROM span WHERE (block >= ?1 / {SPAN} AND earliest <= ?2) OR (block <= ?1 / {SPAN} AND latest > ?2)"
@@ -29,9 +29,10 @@ def graph_after(connection: sqlite3.Connection, seq: int) -> Graph:
     since = 0
     snapshot = newest(connection, seq)
     if snapshot is not None:
-        since = snapshot[0]
-        for saved in read(connection, snapshot):
-            install(graph, saved, since)
+        since, twins = snapshot
+        for part in slices(places(connection, since)):
+            install(graph, read(connection, part), since)
+        require(since, len(graph.twins), twins)
     for event in _events(connection, since + 1, seq):
         graph.install(apply(graph, event))
     return graph

@@ -34,7 +34,7 @@ from interop.ledger.layout import HAS_VALUE, IS_PROPERTY, TOLD, from_column, fro
 from interop.ledger.merkle import Frontier
 from interop.ledger.past import graph_after, misplaced, turned
 from interop.ledger.recent import Recent, Row
-from interop.ledger.snapshot import Saved, newest, read
+from interop.ledger.snapshot import Saved, newest, places, read
 from interop.ledger.store import StoredHashes
 from interop.service import HistoryRow, Span, Window
 from interop.values import GOOD, Point, Status, Value
@@ -112,9 +112,13 @@ class Reader:
         """The last snapshot at or before an event."""
         return newest(self._connection, until)
 
-    def saved(self, snapshot: tuple[int, int]) -> list[list[Saved]]:
-        """All twins of a snapshot, in slices."""
-        return list(read(self._connection, snapshot))
+    def places(self, seq: int) -> list[int]:
+        """Where the twins of a snapshot are."""
+        return places(self._connection, seq)
+
+    def saved(self, part: Sequence[int]) -> list[Saved]:
+        """The twins of some places."""
+        return read(self._connection, part)
 
     def as_of(self, twin: str, at: datetime, known_at: datetime | None) -> TwinState | None:
         """A twin as it was true at a time with what was known at another; see Ledger.as_of."""

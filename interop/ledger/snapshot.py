@@ -120,30 +120,41 @@ def newest(connection: sqlite3.Connection, until: int) -> tuple[int, int] | None
     return found
 
 
-def read(connection: sqlite3.Connection, snapshot: tuple[int, int]) -> Iterator[list[Saved]]:
-    """Gives all twins of a snapshot, in slices.
+def places(connection: sqlite3.Connection, seq: int) -> list[int]:
+    """Gives where the rows of a snapshot are, in the order of the file."""
+    rows = connection.execute("SELECT id, max(seq) FROM state WHERE seq <= ? GROUP BY twin", (seq,))
+    return sorted(place for place, _ in rows)
+
+
+def read(connection: sqlite3.Connection, part: Sequence[int]) -> list[Saved]:
+    """Gives the twins of some places.
 
     Raises:
-        DataCorrupt: A row is damaged or missing.
+        DataCorrupt: A row is damaged.
     """
-    seq, twins = snapshot
-    there = 0
-    rows = connection.execute("SELECT max(seq), id FROM state WHERE seq <= ? GROUP BY twin", (seq,)).fetchall()
-    places = sorted(place for _, place in rows)
-    for start in range(0, len(places), SLICE):
-        found: list[Saved] = []
-        part = places[start : start + SLICE]
-        marks = ",".join("?" * len(part))
-        for twin, at, body, check in connection.execute(
-            f"SELECT twin, seq, body, hash FROM state WHERE id IN ({marks})",  # noqa: S608 - question marks only
-            part,
-        ):
-            if checksum(twin, at, body) != check:
-                raise DataCorrupt(f"the snapshot of twin {twin} after event {at} is damaged", action=_REMEDY)
-            saved = decode(twin, body)
-            there += saved.state is not None
-            found.append(saved)
-        yield found
+    marks = ",".join("?" * len(part))
+    found: list[Saved] = []
+    for twin, at, body, check in connection.execute(
+        f"SELECT twin, seq, body, hash FROM state WHERE id IN ({marks})",  # noqa: S608 - question marks only
+        part,
+    ):
+        if checksum(twin, at, body) != check:
+            raise DataCorrupt(f"the snapshot of twin {twin} after event {at} is damaged", action=_REMEDY)
+        found.append(decode(twin, body))
+    return found
+
+
+def slices(found: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Gives places in parts that are read at once."""
+    return (found[start : start + SLICE] for start in range(0, len(found), SLICE))
+
+
+def require(seq: int, there: int, twins: int) -> None:
+    """Compares how many twins were read with how many a snapshot has.
+
+    Raises:
+        DataCorrupt: Some are missing.
+    """
     if there != twins:
         raise DataCorrupt(f"the snapshot after event {seq} has {there} twins, not {twins}", action=_REMEDY)
 

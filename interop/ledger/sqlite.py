@@ -20,7 +20,7 @@ from interop.ledger.lock import FolderLock
 from interop.ledger.merkle import Frontier, is_leaf
 from interop.ledger.port import Append, Ledger
 from interop.ledger.reader import Reader
-from interop.ledger.snapshot import Saved, Snapshot, encode
+from interop.ledger.snapshot import Saved, Snapshot, encode, require, slices
 from interop.ledger.store import Store
 from interop.ledger.verify import verify_file
 from interop.ledger.windows import LevelOf, windows
@@ -191,11 +191,15 @@ class SqliteLedger(Ledger):
     async def snapshot(self) -> tuple[int, AsyncIterator[Sequence[Saved]]] | None:
         """The newest snapshot; see the port."""
         found = await self._read(lambda reader: reader.newest_snapshot(self._size))
-        return None if found is None else (found[0], self._saved(found))
+        return None if found is None else (found[0], self._saved(*found))
 
-    async def _saved(self, snapshot: tuple[int, int]) -> AsyncIterator[Sequence[Saved]]:
-        for rows in await self._read(lambda reader: reader.saved(snapshot)):
+    async def _saved(self, seq: int, twins: int) -> AsyncIterator[Sequence[Saved]]:
+        there = 0
+        for part in slices(await self._read(lambda reader: reader.places(seq))):
+            rows = await self._read(lambda reader, part=part: reader.saved(part))  # type: ignore[misc] # mypy cannot type defaults of a lambda
+            there += sum(saved.state is not None for saved in rows)
             yield rows
+        require(seq, there, twins)
 
     async def told(self, until: int) -> Sequence[Event]:
         """Events that a start wants to know of; see the port."""

@@ -154,7 +154,11 @@ class Store:
                 connection.execute("BEGIN IMMEDIATE")
                 write(connection, snapshot.rows[start : start + SNAPSHOT_ROWS], snapshot.seq)
                 connection.execute("COMMIT")
+            connection.execute("BEGIN IMMEDIATE")
             connection.execute("INSERT OR REPLACE INTO snapshot VALUES (?,?)", (snapshot.seq, snapshot.twins))
+            # A start then reads only the events that have samples to hold.
+            connection.execute("UPDATE head SET sampled = ?", (self.recent.first_after((), self.frontier.size),))
+            connection.execute("COMMIT")
         except BaseException:
             self._roll_back()
             raise
@@ -186,9 +190,7 @@ class Store:
         if application == APPLICATION_ID:
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
             if version == 1:
-                self._connection.executescript(
-                    f"BEGIN; {CHECKPOINT_TABLE} PRAGMA user_version = {LAYOUT_VERSION}; COMMIT"
-                )
+                self._upgrade()
             elif version != LAYOUT_VERSION:
                 raise InputUnreadable(
                     f"{self._folder / DATABASE_NAME} has layout {version}, this release writes {LAYOUT_VERSION}",

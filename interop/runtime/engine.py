@@ -11,7 +11,7 @@ import asyncio
 import gc
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any
 
 from dtdl.compiler.build import Types
@@ -143,7 +143,7 @@ class Engine:
         return await self.submit(drafts)
 
     async def replay(
-        self, *readers: Callable[[Event], None], recall: Callable[[Sequence[Saved]], None] | None = None
+        self, *readers: Callable[[Event], None], recall: Callable[[Iterable[Saved]], None] | None = None
     ) -> None:
         """Rebuilds the graph from the newest snapshot and the events after it, or from all events.
 
@@ -171,22 +171,28 @@ class Engine:
         self.deriver.rebuild(self.graph)
 
     async def _load(
-        self, readers: Sequence[Callable[[Event], None]], recall: Callable[[Sequence[Saved]], None] | None
+        self, readers: Sequence[Callable[[Event], None]], recall: Callable[[Iterable[Saved]], None] | None
     ) -> int:
         """Takes the newest snapshot, if one is whole; gives its seq, or 0."""
         found = await self.ledger.snapshot()
         if found is None:
             return 0
         seq, slices = found
+        marks: dict[str, object] = {}
         try:
-            rows = [saved async for piece in slices for saved in piece]
+            async for rows in slices:
+                install(self.graph, rows, 0)
+                marks.update((saved.twin, saved.marks) for saved in rows)
         except DataCorrupt as error:
+            # What the events say overwrites what is there; what they do not say must go.
             _log.warning("%s; every event is read instead", error)
+            self.graph.clear()
             return 0
-        install(self.graph, rows, seq)
-        self.snapshots.recall(rows, seq)
+        self.graph.install(seq=seq)
+        self.snapshots.recall(marks, seq)
         if recall is not None:
-            recall(rows)
+            graph = self.graph
+            recall(Saved(twin, graph.twin(twin), graph.outgoing(twin), mark) for twin, mark in marks.items())
         for event in await self.ledger.told(seq):
             for reader in readers:
                 reader(event)

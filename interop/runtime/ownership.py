@@ -5,7 +5,7 @@ Pure: compares a configuration with the graph, gives the drafts that make them a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,7 +39,7 @@ class Books:
     relationships: dict[tuple[str, str], str] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
 
-    def recall(self, rows: Sequence[Saved]) -> None:
+    def recall(self, rows: Iterable[Saved]) -> None:
         """Reads a snapshot, before the events after it; who is not the file is not told apart there."""
         for twin, state, outgoing, marks in rows:
             made, links = marks or (False, ())

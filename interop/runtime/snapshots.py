@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from dtdl.errors import MegatwinError
 from interop.event import Event
@@ -42,15 +42,15 @@ class Snapshots:
         self._of_file: set[str | tuple[str, str]] = set()
         self._task: asyncio.Task[None] | None = None
 
-    def recall(self, rows: Sequence[Saved], seq: int) -> None:
-        """Takes what a snapshot says, at a start."""
+    def recall(self, marks: Mapping[str, Any], seq: int) -> None:
+        """Takes what a snapshot says, at a start: its seq, and what it has marked at each twin."""
         self._since = seq
-        for saved in rows:
-            if saved.marks is not None:
-                made, links = saved.marks
+        for twin, mark in marks.items():
+            if mark is not None:
+                made, links = mark
+                self._of_file.update((twin, link) for link in links)
                 if made:
-                    self._of_file.add(saved.twin)
-                self._of_file.update((saved.twin, link) for link in links)
+                    self._of_file.add(twin)
 
     def coming(self, events: Sequence[Event]) -> None:
         """Takes what is about to be installed: what the file makes."""
