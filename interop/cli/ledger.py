@@ -81,8 +81,8 @@ def root(data: Path, how: str) -> None:
 def checkpoint(data: Path, append: Path | None) -> None:
     """Sign how many events the ledger in folder DATA has now and the root over them.
 
-    It may be in use. Keep what is printed elsewhere: ``verify --checkpoint`` then finds out when the history before it was
-    changed, even by someone who can write the whole folder.
+    It may be in use. Keep what is printed elsewhere: ``verify --checkpoint`` then finds out when the history before it
+    was changed, even by someone who can write the whole folder.
     """
     from interop.ledger.proof import make_checkpoint  # noqa: PLC0415
 
@@ -166,7 +166,8 @@ def check(file: Path, keys: tuple[str, ...]) -> int:
 def export(data: Path, file: Path) -> None:
     """Write every event of the ledger in folder DATA to FILE: ``.ndjson``, or ``.parquet`` with the extra.
 
-    It may be in use. The bytes that were hashed are kept, so that roots, proofs and checkpoints hold for what is imported.
+    It may be in use. The bytes that were hashed are kept, so that roots, proofs and checkpoints hold for what is
+    imported.
     """
     from interop.ledger.transfer import export_ledger  # noqa: PLC0415
 

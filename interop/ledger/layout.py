@@ -1,6 +1,7 @@
 """The tables of the SQLite ledger, and how values and times stand in them.
 
-``event``, ``tile``, ``head`` and ``checkpoint`` are the record; everything else is an index that can be made again from it:
+``event``, ``tile``, ``head`` and ``checkpoint`` are the record; everything else is an index that can be made again from
+it:
 
 - ``version``: the events that set a twin's contents. ``base`` is the seq from which samples count: the twin's creation
   or its last change of model. ``fold`` is what the contents come to there, written now and then, so that reading a twin
@@ -8,8 +9,8 @@
 - ``sample``: one row for each reading, by point and source time. Those of events from ``head.sampled`` on may be
   missing; see ``interop.ledger.recent``.
 - ``state``, ``snapshot``: see ``interop.ledger.snapshot``.
-- ``span``: for each ``SPAN`` events, the earliest and the latest source time of their samples, so that readings that came
-  late are found without reading every event.
+- ``span``: for each ``SPAN`` events, the earliest and the latest source time of their samples, so that readings that
+  came late are found without reading every event.
 - ``link``: the events that turned the values of a source.
 """
 

@@ -14,8 +14,7 @@ from interop.ledger.recent import samples_of
 from interop.ledger.snapshot import install, newest, places, read, require, slices
 
 _SPANS: Final = (
-    f"SELECT block FROM span WHERE (block >= ?1 / {SPAN} AND earliest <= ?2) OR (block <= ?1 / {SPAN} AND latest > ?2)"
-    " ORDER BY block"
+    "SELECT block FROM span WHERE (block >= ?1 AND earliest <= ?2) OR (block <= ?1 AND latest > ?2) ORDER BY block"
 )
 
 
@@ -48,7 +47,7 @@ def misplaced(connection: sqlite3.Connection, at: int, seq: int, known: int) -> 
         known: The last event that counts.
     """
     found: set[str] = set()
-    for (block,) in connection.execute(_SPANS, (seq, at)).fetchall():
+    for (block,) in connection.execute(_SPANS, (seq // SPAN, at)).fetchall():
         for event in _events(
             connection, block * SPAN, min((block + 1) * SPAN - 1, known), "AND kind IN ('samples', 'telemetry')"
         ):

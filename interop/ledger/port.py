@@ -140,11 +140,14 @@ class Ledger(ABC):
 
     @abstractmethod
     async def snapshot(self) -> tuple[int, AsyncIterator[Sequence[Saved]]] | None:
-        """Gives the seq of the newest snapshot, and its twins in slices, which raise DataCorrupt when one is damaged."""
+        """Gives the seq of the newest snapshot, and its twins in slices; reading them raises DataCorrupt when damaged."""
 
     @abstractmethod
     async def told(self, until: int) -> Sequence[Event]:
-        """Gives the events up to a seq of which a start wants to know: models, writes, commands, patches by request id."""
+        """Gives the events up to a seq of which a start wants to know.
+
+        They are models, writes, commands, and patches with a request id.
+        """
 
     @abstractmethod
     def replay(self, since: int = 0) -> AsyncIterator[Sequence[Event]]:

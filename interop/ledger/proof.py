@@ -123,23 +123,27 @@ def check_proof(text: bytes, known: Sequence[Verifier]) -> Proved:
     Raises:
         ProofInvalid: It shows nothing; says why.
     """
-    body = text.removesuffix(b"\n")
     try:
-        document = orjson.loads(body)
-        if not isinstance(document, dict) or _write(document).encode() != body:
-            raise ProofInvalid("it is not of the form of a proof")
+        document, path = _read(text.removesuffix(b"\n"))
         checkpoint = check(document["checkpoint"], known)
-        path = [bytes.fromhex(node) for node in document["path"]]
-        rule = _RULES[document["proof"]]
-        if len(path) > _MAX_PATH or _hex(path) != document["path"]:
-            raise ProofInvalid("its path is not of the form of a path")
-        return rule(document, path, checkpoint)
+        return _RULES[document["proof"]](document, path, checkpoint)
     except ProofInvalid:
         raise
     except NoteInvalid as error:
         raise ProofInvalid(f"its checkpoint is not valid: {error}") from error
     except (LookupError, TypeError, ValueError, AttributeError, DataCorrupt) as error:
         raise ProofInvalid(f"it is not of the form of a proof: {error}") from error
+
+
+def _read(body: bytes) -> tuple[Mapping[str, Any], list[bytes]]:
+    """Reads a document that is written in the one way, and its path."""
+    document = orjson.loads(body)
+    if not isinstance(document, dict) or _write(document).encode() != body:
+        raise ProofInvalid("it is not of the form of a proof")
+    path = [bytes.fromhex(node) for node in document["path"]]
+    if len(path) > _MAX_PATH or _hex(path) != document["path"]:
+        raise ProofInvalid("its path is not of the form of a path")
+    return document, path
 
 
 def read_proof(file: Path) -> bytes:

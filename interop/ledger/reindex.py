@@ -13,7 +13,7 @@ from interop.event import Event
 from interop.graph.store import Graph
 from interop.graph.transition import apply
 from interop.ledger.index import Index, add_spans
-from interop.ledger.layout import INDEX_TABLES, SPAN, SPAN_TABLE, address
+from interop.ledger.layout import INDEX_TABLES, SPAN_TABLE, address
 from interop.ledger.recent import Held, samples_of
 from interop.ledger.snapshot import Saved, checksum, encode
 
@@ -27,9 +27,8 @@ _INDEXES: Final = (
     ("links", "SELECT seq, source, since, status, reason FROM {0}.link", ""),
 )
 """Name, query, and which rows must be there; of the newest samples the table may lack some."""
-
-
-_SPANS: Final = ("spans", f"SELECT block * {SPAN} AS seq, earliest, latest FROM {{0}}.span", "")
+_SPANS: Final = ("spans", "SELECT block * 1024 AS seq, earliest, latest FROM {0}.span", "")
+"""As ``layout.SPAN``."""
 
 
 def index_problems(folder: Path) -> Iterator[tuple[int, str]]:

@@ -185,7 +185,8 @@ def _state(twin: str, row: list[Any]) -> TwinState:
 def _cells(rows: list[list[Any]]) -> Mapping[Path, Cell]:
     return {
         _paths(path)[0]: Cell(
-            value, GOOD if status is None else status_of(status), None if source_time is None else _instant(source_time),
+            value, GOOD if status is None else status_of(status),
+            None if source_time is None else _instant(source_time),
             None if server_time is None else _instant(server_time), intern(source), seq, reason,
         )
         for path, value, status, source_time, server_time, source, seq, reason in rows

@@ -1,7 +1,7 @@
 """A ledger as a file to take along, and back: NDJSON or Parquet, each event with the bytes that were hashed.
 
-NDJSON is the stored bytes of one event a line. Parquet has them in the column ``stored``, and beside them, for those who
-only want to ask, what is in them: ``seq``, ``recorded_at``, ``kind``, ``twin``, ``actor``, ``cause``.
+NDJSON is the stored bytes of one event a line. Parquet has them in the column ``stored``, and beside them, for those
+who only want to ask, what is in them: ``seq``, ``recorded_at``, ``kind``, ``twin``, ``actor``, ``cause``.
 """
 
 from __future__ import annotations

@@ -65,7 +65,12 @@ class Writer(threading.Thread):
             self._wake.notify()
 
     def keep(self, snapshot: Snapshot, kept: Callable[[MegatwinError | None], None]) -> None:
-        """Queues a snapshot, which is stored after the batches that wait; ``kept`` is called on the loop, with what went wrong."""
+        """Queues a snapshot, which is stored after the batches that wait.
+
+        Args:
+            snapshot: Of what is durable already.
+            kept: Called on the loop, with what went wrong or None.
+        """
         with self._wake:
             self._snapshots.append((snapshot, kept))
             self._wake.notify()

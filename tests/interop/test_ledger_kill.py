@@ -17,7 +17,10 @@ import pytest
 
 from dtdl.errors import Overloaded
 from interop.event import Draft
+from interop.graph.store import Graph
+from interop.graph.transition import apply
 from interop.ledger.layout import DATABASE_NAME, connect
+from interop.ledger.snapshot import Saved
 from interop.ledger.sqlite import SqliteLedger
 from interop.ledger.verify import verify_file
 
@@ -103,10 +106,22 @@ def test_every_acknowledgement_comes_after_fdatasync(tmp_path):
 async def closed(tmp_path):
     folder = tmp_path / "data"
     ledger = await SqliteLedger.open(folder)
+    graph = Graph()
+    drafts = [
+        Draft(kind="twin-put", twin=twin, actor="t", body={"model": "m;1", "contents": {"x": 1, "name": twin * 9}})
+        for twin in ("a", "b", "c")
+    ]
+    link = {"id": "r", "name": "feeds", "target": "b", "contents": {"w": 2}}
+    drafts.append(Draft(kind="relationship-put", twin="a", actor="t", body=link))
     for number in range(300):
         rows = [["a/p", number, "Good", None, None, "p"], ["a/t", f"text {number}", "Good", None, None, "t"]]
-        body = {"source": "s", "readings": rows}
-        await ledger.append([Draft(kind="samples", twin=None, actor="t", body=body)])
+        drafts.append(Draft(kind="samples", twin=None, actor="t", body={"source": "s", "readings": rows}))
+    for first in range(0, len(drafts), 76):
+        for event in await ledger.append(drafts[first : first + 76]):
+            graph.install(apply(graph, event))
+        rows = [Saved(twin, state, graph.outgoing(twin)) for twin, state in graph.twins.items()]
+        # As the runtime does, only what changed; here that is every twin at first, and then the one with readings.
+        await ledger.keep(graph.seq, len(graph.twins), rows if first == 0 else rows[:1])
     await ledger.close()
     return folder
 
@@ -186,7 +201,7 @@ async def answers(folder):
             await ledger.events(0, 1000),
             await ledger.history("a", None, None, None),
             await ledger.snapshot() is not None,
-            {twin: state for twin, state in (await ledger.graph_as_of(datetime(2100, 1, 1, tzinfo=UTC))).twins.items()},
+            dict((await ledger.graph_as_of(datetime(2100, 1, 1, tzinfo=UTC))).twins),
             [event async for piece in ledger.replay() for event in piece],
             await ledger.as_of("a", datetime(2100, 1, 1, tzinfo=UTC)),
         )
@@ -214,8 +229,7 @@ async def test_a_full_disk_acknowledges_nothing_and_the_ledger_goes_on_when_ther
     for _ in range(12):
         try:
             (event,) = await ledger.append([big])
-        except Overloaded as error:
-            assert "could not store" in str(error)
+        except Overloaded:
             failed += 1
         else:
             stored += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import random
 import sqlite3
 from datetime import UTC, datetime, timedelta
@@ -17,6 +19,7 @@ from interop.ledger.snapshot import Saved, decode, encode
 from interop.ledger.sqlite import SqliteLedger
 from interop.ledger.verify import verify_file
 from interop.values import Status, format_time
+from tests.interop.runtime_bench import US, bench
 
 TWINS = ["a", "b", "c~/d", "e"]
 
@@ -39,10 +42,12 @@ class Story:
         make = {
             "put": lambda: ("twin-put", twin, {"model": chance.choice("mn"), "contents": {
                 "x": chance.random(), "c": {"$metadata": {}, "y": chance.randrange(9)}}}),
-            "patch": lambda: ("patch", twin, {"ops": [{"op": "add", "path": chance.choice(["/x", "/z"]), "value": chance.random()}]}),
+            "patch": lambda: ("patch", twin, {"ops": [
+                {"op": "add", "path": chance.choice(["/x", "/z"]), "value": chance.random()}]}),
             "samples": self.samples,
-            "link": lambda: ("link", None, {"source": chance.choice("st"), "kind": "down", "status": "BadNoCommunication",
-                                            "reason": "lost", "since": format_time(self.time())}),
+            "link": lambda: ("link", None, {
+                "source": chance.choice("st"), "kind": "down", "status": "BadNoCommunication", "reason": "lost",
+                "since": format_time(self.time())}),
             "delete": lambda: ("twin-delete", twin, {}) if chance.random() < 0.3 else self.samples(),
             "rel": lambda: ("relationship-put", twin, {"id": chance.choice("pq"), "name": "feeds",
                                                        "target": chance.choice(TWINS), "contents": {"w": 1}}),
@@ -55,7 +60,8 @@ class Story:
         chance = self.chance
         rows = [
             [f"{chance.choice(TWINS).replace('~', '~0').replace('/', '~1')}/{chance.choice(['x', 'c/y', 't'])}",
-             chance.random(), chance.choice(["Good", "Good", "UncertainLastUsableValue"]), format_time(self.time()), None, "p"]
+             chance.random(), chance.choice(["Good", "Good", "UncertainLastUsableValue"]), format_time(self.time()), None,
+             "p"]
             for _ in range(chance.randrange(1, 5))
         ]  # fmt: skip
         for row in rows:
@@ -124,9 +130,13 @@ async def test_a_snapshot_and_the_events_after_it_are_the_graph(tmp_path, seed):
 def test_a_row_gives_back_what_it_was_made_of():
     at = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
     state = TwinState(
-        id="t", model="m;1", contents={"a/b": 1, "c": {"d\n~1": [1, {"x": None}]}}, etag=etag_of(7), seq=9, changed_at=at,
+        id="t", model="m;1", contents={"a/b": 1, "c": {"d\n~1": [1, {"x": None}]}}, etag=etag_of(7), seq=9,
+        changed_at=at,
         updated=Stamps({("a/b",): at, ("c", "d\n~1"): at + timedelta(seconds=1)}),
-        cells={("c", "e~"): Cell(0.1, Status("BadNoCommunication"), at, None, "s", 8, "lost"), ("-", "r", "w"): Cell("v", source="s")},
+        cells={
+            ("c", "e~"): Cell(0.1, Status("BadNoCommunication"), at, None, "s", 8, "lost"),
+            ("-", "r", "w"): Cell("v", source="s"),
+        },
     )  # fmt: skip
     links = [Relationship(id="r", source="t", name="n", target="u", contents={"w": 2.5}, etag=etag_of(3), seq=4)]
     for saved in (Saved("t", state, links, [True, ["r"]]), Saved("t", None, [], None)):
@@ -167,3 +177,60 @@ def test_stamps_are_a_mapping_like_a_dict():
         assert list(Stamps(given).values()) == list(given.values())
     assert ("x",) not in Stamps(two)
     assert Stamps(two).get(("x",)) is None
+
+
+async def test_a_start_replays_only_what_came_after_the_snapshot(tmp_path, monkeypatch):
+    monkeypatch.setattr("interop.runtime.snapshots.WORTH", 1)
+    async with bench(tmp_path) as runtime:
+        await runtime.patch_twin("p1", [{"op": "add", "path": "/note", "value": "kept"}], US)
+        before = dict(runtime.graph.twins)
+        seq = runtime.graph.seq
+    replayed = []
+    plain = SqliteLedger.replay
+
+    def watched(self, since=0):
+        replayed.append(since)
+        return plain(self, since)
+
+    monkeypatch.setattr(SqliteLedger, "replay", watched)
+    monkeypatch.setattr("interop.runtime.snapshots.WORTH", 1_000)
+    async with bench(tmp_path) as runtime:
+        assert replayed == [seq]
+        assert runtime.difference is not None
+        assert runtime.difference.drafts == []
+        for twin, state in before.items():
+            assert runtime.graph.twins[twin].contents == state.contents
+            assert runtime.graph.twins[twin].etag == state.etag
+        data = runtime.configuration.data
+    assert verify_file(data).problems == []
+
+
+async def test_a_damaged_snapshot_is_said_and_every_event_is_read(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("interop.runtime.snapshots.WORTH", 1)
+    async with bench(tmp_path) as runtime:
+        await runtime.patch_twin("p1", [{"op": "add", "path": "/note", "value": "kept"}], US)
+        data = runtime.configuration.data
+    connection = sqlite3.connect(data / DATABASE_NAME)
+    connection.execute("UPDATE state SET body = CAST('[null,[],null]' AS BLOB)")
+    connection.commit()
+    connection.close()
+    with caplog.at_level(logging.WARNING):
+        async with bench(tmp_path) as runtime:
+            assert runtime.graph.twins["p1"].value(("note",)) == "kept"
+            assert len(runtime.graph.twins) > 1
+    assert "every event is read instead" in caplog.text
+
+
+async def test_snapshots_are_taken_while_events_come_and_know_what_the_file_made(tmp_path, monkeypatch):
+    monkeypatch.setattr("interop.runtime.snapshots.EVENTS", 2)
+    async with bench(tmp_path) as runtime:
+        for number in range(10):
+            await runtime.patch_twin("p1", [{"op": "add", "path": "/note", "value": str(number)}], US)
+            await asyncio.sleep(0.01)
+        data = runtime.configuration.data
+    assert verify_file(data).problems == []
+    connection = sqlite3.connect(data / DATABASE_NAME)
+    assert connection.execute("SELECT count(*) FROM snapshot").fetchone()[0] > 1
+    rows = connection.execute("SELECT twin, body FROM state").fetchall()
+    connection.close()
+    assert {twin for twin, body in rows if decode(twin, body).marks} >= {"p1", "p2", "station"}
