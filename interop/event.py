@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 import orjson
 
-from dtdl.errors import DataCorrupt
+from dtdl.errors import DataCorrupt, RequestInvalid
 from interop.values import format_time, parse_time
 
 EVENT_VERSION: Final = 1
@@ -109,7 +109,7 @@ class Event:
                 seq=raw["seq"], kind=raw["kind"], twin=raw["twin"], recorded_at=_instant(raw["recordedAt"]),
                 actor=raw["actor"], cause=raw["cause"], body=raw["body"],
             )  # fmt: skip
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        except (orjson.JSONDecodeError, KeyError, TypeError, RequestInvalid) as error:
             raise DataCorrupt(
                 f"a stored event cannot be read: {error}", action="Run: megatwin ledger verify"
             ) from error

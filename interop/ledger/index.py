@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from dtdl.errors import DataCorrupt
 from interop.event import Event
 from interop.graph.transition import instant, patched_model
 from interop.ledger.fold import FOLD_EVERY, fold_versions
@@ -176,7 +177,10 @@ def add_spans(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
 
 def load_event(connection: sqlite3.Connection, seq: int) -> Event:
     """Reads one event by its number."""
-    return Event.decode(connection.execute(STORED, (seq,)).fetchone()[0])
+    row = connection.execute(STORED, (seq,)).fetchone()
+    if row is None:
+        raise DataCorrupt(f"event {seq} cannot be found", action="Run: megatwin ledger verify DATA")
+    return Event.decode(row[0])
 
 
 def _sample_key(row: tuple[Any, ...]) -> tuple[int, int, int, int]:

@@ -140,7 +140,7 @@ class Ledger(ABC):
 
     @abstractmethod
     async def snapshot(self) -> tuple[int, AsyncIterator[Sequence[Saved]]] | None:
-        """Gives the seq of the newest snapshot, and its twins in slices; reading them raises DataCorrupt when damaged."""
+        """Gives the seq of the newest snapshot, and its twins in slices, which raise DataCorrupt when it is damaged."""
 
     @abstractmethod
     async def told(self, until: int) -> Sequence[Event]:

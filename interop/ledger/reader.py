@@ -12,6 +12,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
+from dtdl.errors import DataCorrupt
 from interop.event import Event
 from interop.graph.patch import bare_value, pointer
 from interop.graph.state import Cell, Relationship, TwinState
@@ -324,8 +325,10 @@ class Reader:
         return low
 
     def _micros_of(self, seq: int) -> int:
-        recorded: int = self._connection.execute("SELECT recorded FROM event WHERE seq = ?", (seq,)).fetchone()[0]
-        return recorded
+        row = self._connection.execute("SELECT recorded FROM event WHERE seq = ?", (seq,)).fetchone()
+        if row is None or not isinstance(row[0], int):
+            raise DataCorrupt(f"event {seq} cannot be found", action="Run: megatwin ledger verify DATA")
+        return row[0]
 
     def _recorded(self, seq: int) -> datetime:
         return from_micros(self._micros_of(seq))

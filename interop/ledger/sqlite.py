@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -245,6 +246,10 @@ class SqliteLedger(Ledger):
             reader = self._idle.get()
             try:
                 return query(reader)
+            except sqlite3.DatabaseError as error:
+                raise DataCorrupt(
+                    f"the ledger cannot be read: {error}", action="Run: megatwin ledger verify DATA"
+                ) from error
             finally:
                 self._idle.put(reader)
 

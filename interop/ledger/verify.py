@@ -83,6 +83,8 @@ def verify_file(
             connection.close()
         if indexes and not found:
             found += [Problem(text, seq) for seq, text in index_problems(folder)]
+        if not found:
+            found += map(Problem, _structure_problems(folder, whole=indexes))
     except sqlite3.DatabaseError as error:
         seq = walk.frontier.size + 1
         found.append(Problem(f"the database cannot be read after event {seq - 1}: {error}", seq))
@@ -106,7 +108,9 @@ class _Signed:
     def read(self, connection: sqlite3.Connection) -> list[Problem]:
         """Checks signatures; fills ``roots`` in order of size."""
         rows = (
-            connection.execute("SELECT size, note FROM checkpoint ORDER BY size").fetchall() if _has(connection) else []
+            connection.execute("SELECT size, CAST(note AS BLOB) FROM checkpoint ORDER BY size").fetchall()
+            if _has(connection)
+            else []
         )
         found: list[Problem] = []
         known: list[Verifier] = []
@@ -124,6 +128,8 @@ class _Signed:
         return found
 
     def _take(self, name: str, note: object, known: Sequence[Verifier], size: object) -> Iterator[Problem]:
+        # A damaged note need not be UTF-8.
+        note = note.decode(errors="replace") if isinstance(note, bytes) else note
         try:
             checkpoint = check(note, known)
         except NoteInvalid as error:
@@ -207,6 +213,16 @@ class _Walk:
     def _range(self, first: int, text: str) -> Problem:
         """A finding that tells only where events begin of which one is bad; one that was named is the better answer."""
         return Problem(text, next((seq for seq in self._named if seq >= first), first))
+
+
+def _structure_problems(folder: Path, *, whole: bool) -> list[str]:
+    """Gives what SQLite finds in its own pages: a scan may find every row, and a search miss one."""
+    connection = connect(folder, writer=False)
+    try:
+        rows = connection.execute(f"PRAGMA {'integrity_check' if whole else 'quick_check'}({MAX_PROBLEMS})").fetchall()
+    finally:
+        connection.close()
+    return [f"the database is damaged: {text}" for (text,) in rows if text != "ok"]
 
 
 def _has(connection: sqlite3.Connection) -> bool:

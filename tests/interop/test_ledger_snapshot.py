@@ -60,8 +60,8 @@ class Story:
         chance = self.chance
         rows = [
             [f"{chance.choice(TWINS).replace('~', '~0').replace('/', '~1')}/{chance.choice(['x', 'c/y', 't'])}",
-             chance.random(), chance.choice(["Good", "Good", "UncertainLastUsableValue"]), format_time(self.time()), None,
-             "p"]
+             chance.random(), chance.choice(["Good", "Good", "UncertainLastUsableValue"]),
+             format_time(self.time()), None, "p"]
             for _ in range(chance.randrange(1, 5))
         ]  # fmt: skip
         for row in rows:
