@@ -1,6 +1,6 @@
 """The ledger: readings taken in, twins and the whole graph as of a time, starting, memory.
 
-    python benchmarks/ledger.py [--rounds 5] [--twins 100000] [--events 1000000] [--smoke]
+    python benchmarks/ledger.py [--rounds 5] [--twins 100000] [--events 1000000] [--data DIR] [--smoke]
 
 1. Readings a second, durable and in the hash tree with signed checkpoints, beside bare SQLite (WAL, FULL, one row of
    205 bytes and an index entry for each reading) at the same batch size; by wall clock and by CPU time, in turn.
@@ -270,6 +270,7 @@ def main() -> None:
     parser.add_argument("--twins", type=int, default=100_000)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--readings", type=int, default=200_000)
+    parser.add_argument("--data", type=Path, help="the ledger of figures 2 and 3; built there if it is not there")
     parser.add_argument("--smoke", action="store_true", help="one small round; writes no result file")
     options = parser.parse_args()
     if options.smoke:
@@ -277,8 +278,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         figures = measure_intake(options.rounds, options.readings, folder)
-        data = folder / "data"
-        build(data, options.twins, options.events)
+        data = options.data or folder / "data"
+        if not data.exists():
+            build(data, options.twins, options.events)
         figures += measure_past(options.rounds, data, options.twins, options.events)
         figures += measure_start(options.rounds, data, options.twins, options.events)
     if options.smoke:

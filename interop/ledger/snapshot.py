@@ -96,15 +96,14 @@ def decode(twin: str, row: bytes) -> Saved:
 
 def install(graph: Graph, rows: Iterable[Saved], seq: int) -> None:
     """Puts the twins of a snapshot into a graph that has none of them."""
+    twins: dict[str, TwinState | None] = {}
+    relationships: dict[tuple[str, str], Relationship | None] = {}
     for saved in rows:
-        graph.install(
-            Delta(
-                seq=0,
-                twins={} if saved.state is None else {saved.twin: saved.state},
-                relationships={(saved.twin, link.id): link for link in saved.outgoing},
-            )
-        )
-    graph.install(seq=seq)
+        if saved.state is not None:
+            twins[saved.twin] = saved.state
+        for link in saved.outgoing:
+            relationships[saved.twin, link.id] = link
+    graph.install(Delta(seq=seq, twins=twins, relationships=relationships))
 
 
 def checksum(twin: str, seq: int, row: bytes) -> bytes:

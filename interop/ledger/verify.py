@@ -27,6 +27,7 @@ from interop.ledger.reindex import index_problems
 
 MAX_PROBLEMS: Final = 100
 """Beyond so many, the rest is not looked for."""
+_NOTES: Final = "SELECT size, CAST(note AS BLOB) FROM checkpoint ORDER BY size"
 
 
 class Verified(NamedTuple):
@@ -107,11 +108,7 @@ class _Signed:
 
     def read(self, connection: sqlite3.Connection) -> list[Problem]:
         """Checks signatures; fills ``roots`` in order of size."""
-        rows = (
-            connection.execute("SELECT size, CAST(note AS BLOB) FROM checkpoint ORDER BY size").fetchall()
-            if _has(connection)
-            else []
-        )
+        rows = connection.execute(_NOTES).fetchall() if _has(connection) else []
         found: list[Problem] = []
         known: list[Verifier] = []
         if rows or (self._folder / PUBLIC_NAME).exists() or (self._kept and self._elsewhere is None):

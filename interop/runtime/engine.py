@@ -181,7 +181,7 @@ class Engine:
         marks: dict[str, object] = {}
         try:
             async for rows in slices:
-                install(self.graph, rows, 0)
+                install(self.graph, rows, seq)
                 marks.update((saved.twin, saved.marks) for saved in rows)
         except DataCorrupt as error:
             # What the events say overwrites what is there; what they do not say must go.

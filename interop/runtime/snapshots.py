@@ -14,7 +14,7 @@ from interop.graph.transition import Delta
 from interop.ledger.port import Ledger
 from interop.ledger.snapshot import Saved
 
-EVENTS: Final = 50_000
+EVENTS: Final = 20_000
 """Events after which a snapshot is taken, so that a start replays no more."""
 CHANGED: Final = 5_000
 """Changed twins after which one is taken, so that it is collected in a few milliseconds."""

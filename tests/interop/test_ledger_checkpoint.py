@@ -115,6 +115,7 @@ def test_every_flipped_bit_of_a_checkpoint_or_a_key_is_found(whole):
             Verifier.parse(flipped(key, bit).decode())
 
 
+@pytest.mark.timeout(120 if FLIPS < 1000 else 1800)
 def test_every_flipped_bit_of_a_proof_is_found(whole):
     known = verifiers(whole / "ledger.pub")
     old, _, _ = parse(stored_notes(whole)[0])
@@ -157,6 +158,7 @@ def test_proofs_are_accepted_by_pymerkle(whole):
     verify_consistency(old.root, found.root, tree.prove_consistency(EVERY, EVENTS))
 
 
+@pytest.mark.timeout(120 if FLIPS < 1000 else 1800)
 def test_a_flipped_bit_in_the_record_is_found_with_the_event(copied):
     connection = connect(copied, writer=False)
     rows = connection.execute("SELECT seq, leaf, stored FROM event").fetchall()
