@@ -146,7 +146,7 @@ class Ledger(ABC):
     async def told(self, until: int) -> Sequence[Event]:
         """Gives the events up to a seq of which a start wants to know.
 
-        They are models, writes, commands, and patches with a request id.
+        They are models, and the newest writes, commands, and patches with a request id.
         """
 
     @abstractmethod

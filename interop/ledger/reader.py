@@ -51,6 +51,12 @@ _NEWEST: Final = (
     " ORDER BY at DESC, seq DESC, n DESC LIMIT 1"
 )
 _BETWEEN: Final = f"{_COLUMNS} WHERE point = ? AND at BETWEEN ? AND ? AND seq <= ? ORDER BY at, seq, n LIMIT ?"
+MAX_TOLD: Final = 100_000
+"""Events of requests that a start reads again, the newest; far more than the runtime remembers."""
+_TOLD: Final = (
+    f"SELECT stored FROM event WHERE seq <= ?1 AND ({TOLD}) AND (kind = 'model' OR seq > coalesce("  # noqa: S608 - our own words
+    f"(SELECT seq FROM event WHERE seq <= ?1 AND ({TOLD}) ORDER BY seq DESC LIMIT 1 OFFSET ?2), 0)) ORDER BY seq"
+)
 _SAMPLE_ORDER: Final = attrgetter("at", "seq", "n")
 _HISTORY_ORDER: Final = attrgetter("source_time", "seq")
 
@@ -99,10 +105,7 @@ class Reader:
 
     def told(self, until: int) -> list[Event]:
         """Events up to a seq of which a start wants to know; see Ledger.told."""
-        rows = self._connection.execute(
-            f"SELECT stored FROM event WHERE seq <= ? AND ({TOLD}) ORDER BY seq",  # noqa: S608 - our own words
-            (until,),
-        )
+        rows = self._connection.execute(_TOLD, (until, MAX_TOLD))
         return [Event.decode(stored) for (stored,) in rows]
 
     def frontier(self, size: int) -> Frontier:

@@ -55,6 +55,7 @@ class SqliteLedger(Ledger):
         self._store = store
         self._loop = loop
         self._prepared: list[tuple[Event, bytes]] = []
+        self._keeping: set[asyncio.Future[None]] = set()
         self._closed = False
         self._dead: MegatwinError | None = None
         self._idle: SimpleQueue[Reader] = SimpleQueue()
@@ -186,6 +187,8 @@ class SqliteLedger(Ledger):
         if self._closed or self._dead is not None:
             raise self._dead or InteropError("the ledger is closed")
         done: asyncio.Future[None] = self._loop.create_future()
+        self._keeping.add(done)
+        done.add_done_callback(self._keeping.discard)
         self._writer.keep(Snapshot(seq, twins, encoded), kept)
         await done
 
@@ -279,6 +282,9 @@ class SqliteLedger(Ledger):
         waiting, self._waiting, self._waiting_bytes = self._waiting, deque(), 0
         if ended:
             self._dead = error
+            for keeping in list(self._keeping):
+                if not keeping.done():
+                    keeping.set_exception(error)
         if self.on_reset is not None:
             self.on_reset(error)
         for future, _ in waiting:

@@ -234,3 +234,23 @@ async def test_snapshots_are_taken_while_events_come_and_know_what_the_file_made
     rows = connection.execute("SELECT twin, body FROM state").fetchall()
     connection.close()
     assert {twin for twin, body in rows if decode(twin, body).marks} >= {"p1", "p2", "station"}
+
+
+async def test_a_start_is_told_of_all_models_and_of_the_newest_requests(tmp_path, monkeypatch):
+    ledger = await SqliteLedger.open(tmp_path)
+    model = {"id": "dtmi:x;1", "text": "{}", "action": "put"}
+    drafts = [
+        Draft(kind="model", twin=None, actor="t", body=model),
+        Draft(kind="note", twin=None, actor="t", body={"request": "no"}),
+        Draft(kind="twin-put", twin="a", actor="t", body={"model": "m;1", "contents": {}}),
+        Draft(kind="patch", twin="a", actor="t", body={"ops": []}),
+        Draft(kind="patch", twin="a", actor="t", body={"ops": [], "request": "r", "digest": "d"}),
+        Draft(kind="write", twin="a", actor="t", body={"phase": "requested", "points": {"a/x": 1}}),
+        Draft(kind="command", twin="a", actor="t", body={"phase": "requested", "points": "a/c", "argument": None}),
+    ]
+    await ledger.append(drafts)
+    assert [event.seq for event in await ledger.told(7)] == [1, 5, 6, 7]
+    assert [event.seq for event in await ledger.told(6)] == [1, 5, 6]
+    monkeypatch.setattr("interop.ledger.reader.MAX_TOLD", 2)
+    assert [event.seq for event in await ledger.told(7)] == [1, 6, 7]
+    await ledger.close()
