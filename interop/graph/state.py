@@ -12,6 +12,8 @@ from typing import Any, Final, NamedTuple, Self
 from interop.values import GOOD, Status, Value
 
 NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
+_SHARED_KEYS: Final = 24
+"""Names beyond which Python does not share the keys of objects."""
 
 _Path = tuple[str, ...]
 
@@ -48,6 +50,23 @@ class Stamps(Mapping[_Path, datetime]):
 
     def __repr__(self) -> str:
         return repr(dict(self))
+
+
+def packed(contents: dict[str, Value]) -> dict[str, Value]:
+    """Gives equal contents in half the memory: a dict of an object shares its keys with those of its class."""
+    if len(contents) > _SHARED_KEYS:
+        return contents
+    holder = _shape(tuple(contents))()
+    shared: dict[str, Value] = holder.__dict__
+    for name, value in contents.items():
+        shared[name] = value  # noqa: PERF403 - an update would copy the keys instead of sharing them
+    return shared
+
+
+@lru_cache(maxsize=4_096)
+def _shape(names: tuple[str, ...]) -> type:
+    """One class for contents of the same names in the same order."""
+    return type("Shape", (), {"names": names})
 
 
 @lru_cache(maxsize=4_096)

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from interop.event import Event
 from interop.graph.patch import bare_value, replay_patch
-from interop.graph.state import NOTHING, Cell, Relationship, Stamps, TwinState
+from interop.graph.state import NOTHING, Cell, Relationship, Stamps, TwinState, packed
 from interop.service import Change
 from interop.values import BAD_TYPE_MISMATCH, GOOD, Point, Status, Value
 
@@ -214,6 +214,7 @@ def _twin_put(view: View, event: Event) -> Delta:
                 draft.set(path, value)
                 draft.updated[path] = before.updated.get(path, event.recorded_at)
     draft.updated.update(dict.fromkeys(paths, event.recorded_at))
+    draft.contents = packed(draft.contents)
     state = draft.finish(event.seq, event.recorded_at, etag=etag_of(event.seq))
     change = Change(seq=event.seq, kind="twin", twin=event.twin, detail={"created": before is None})
     return Delta(seq=event.seq, twins={event.twin: state}, changes=(change,))

@@ -81,6 +81,10 @@ class Reader:
         """Closes the connection."""
         self._connection.close()
 
+    def shrink(self) -> None:
+        """Gives back the memory of pages that were read."""
+        self._connection.execute("PRAGMA shrink_memory")
+
     @contextmanager
     def _snapshot(self) -> Iterator[int]:
         """One state of the database for several queries; gives how many events it has."""

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from dtdl.errors import DataCorrupt
-from interop.graph.state import NOTHING, Cell, Relationship, Stamps, TwinState
+from interop.graph.state import NOTHING, Cell, Relationship, Stamps, TwinState, packed
 from interop.graph.store import Graph
 from interop.graph.transition import Delta, etag_of, status_of
 from interop.ledger.layout import from_micros, micros
@@ -176,8 +176,9 @@ def _state(twin: str, row: list[Any]) -> TwinState:
     else:
         updated = Stamps.of(_paths(paths), tuple(map(_instant, stamps))) if stamps else Stamps({})
     return TwinState(
-        id=twin, model=intern(model), contents=contents, updated=updated, cells=_cells(cells) if cells else NOTHING,
-        etag=_etag(etag), seq=seq, changed_at=None if changed is None else _instant(changed),
+        id=twin, model=intern(model), contents=packed(contents), updated=updated,
+        cells=_cells(cells) if cells else NOTHING, etag=_etag(etag), seq=seq,
+        changed_at=None if changed is None else _instant(changed),
     )  # fmt: skip
 
 

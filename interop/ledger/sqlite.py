@@ -204,6 +204,8 @@ class SqliteLedger(Ledger):
             there += sum(saved.state is not None for saved in rows)
             yield rows
         require(seq, there, twins)
+        # Nobody reads these pages again.
+        await asyncio.gather(*(self._read(lambda reader: reader.shrink()) for _ in range(READERS)))
 
     async def told(self, until: int) -> Sequence[Event]:
         """Events that a start wants to know of; see the port."""

@@ -172,6 +172,8 @@ class Store:
         for (stored,) in rows:
             self.recent.add(samples_of(Event.decode(stored)), self.frontier.size)
         self.recent.add((), self.frontier.size)
+        # The pages of these events are not read again; the writer fills its cache with those that it writes.
+        self._connection.execute("PRAGMA shrink_memory")
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from interop.event import Draft
-from interop.graph.state import Cell, Relationship, Stamps, TwinState
+from interop.graph.state import Cell, Relationship, Stamps, TwinState, packed
 from interop.graph.store import Graph
 from interop.graph.transition import apply, etag_of
 from interop.ledger.layout import DATABASE_NAME
@@ -254,3 +254,13 @@ async def test_a_start_is_told_of_all_models_and_of_the_newest_requests(tmp_path
     monkeypatch.setattr("interop.ledger.reader.MAX_TOLD", 2)
     assert [event.seq for event in await ledger.told(7)] == [1, 6, 7]
     await ledger.close()
+
+
+def test_packed_contents_are_a_dict_as_before():
+    for given in ({}, {"__class__": 1, "__dict__": [2], "a b": {"c": None}}, {str(n): n for n in range(40)}):
+        found = packed(dict(given))
+        assert type(found) is dict
+        assert found == given
+        assert list(found) == list(given)
+        found["more"] = 1
+        assert packed(dict(given)) == given
