@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 import orjson
 
-from dtdl.errors import DataCorrupt
+from dtdl.errors import DataCorrupt, RequestInvalid
 from interop.values import format_time, parse_time
 
 EVENT_VERSION: Final = 1
@@ -21,6 +22,12 @@ Kind = Literal[
     "twin-put", "twin-delete", "patch", "relationship-put", "relationship-delete",
     "samples", "telemetry", "write", "command", "model", "link", "source", "note",
 ]  # fmt: skip
+
+
+@lru_cache(maxsize=1_024)
+def _instant(text: str) -> datetime:
+    """Gives one instant for equal texts, since all events of an append have the same."""
+    return parse_time(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +106,10 @@ class Event:
                     action="Use a newer megatwin for this data.",
                 )
             return cls(
-                seq=raw["seq"], kind=raw["kind"], twin=raw["twin"], recorded_at=parse_time(raw["recordedAt"]),
+                seq=raw["seq"], kind=raw["kind"], twin=raw["twin"], recorded_at=_instant(raw["recordedAt"]),
                 actor=raw["actor"], cause=raw["cause"], body=raw["body"],
             )  # fmt: skip
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        except (orjson.JSONDecodeError, KeyError, TypeError, RequestInvalid) as error:
             raise DataCorrupt(
                 f"a stored event cannot be read: {error}", action="Run: megatwin ledger verify"
             ) from error

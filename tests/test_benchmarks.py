@@ -32,3 +32,17 @@ def test_the_dtdl_benchmark_measures_every_part_of_any_ontology(tmp_path):
     )  # fmt: skip
     assert set(parts) <= set(names)
     assert all("ratio" in line for line in done.stdout.splitlines())
+
+
+def test_the_ledger_benchmark_measures_every_part():
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "ledger.py", "--smoke"], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    names = [line.split(": ours ")[0] for line in done.stdout.splitlines()]
+    parts = (
+        "readings ingested, batches of 1000", "as-of read of a twin, median", "whole graph as of a time",
+        "start-up from disk, CPU", "twins resident, growth",
+    )  # fmt: skip
+    assert set(parts) <= set(names)

@@ -33,7 +33,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "watch": ("interop.cli.watch", "Follow changes as they happen."),
     "fmu": ("interop.cli.fmu", "Build, inspect and run functional mock-up units."),
     "opcua": ("interop.cli.opcua", "Types and mocks of OPC UA plants; certificates and trust."),
-    "ledger": ("interop.cli.ledger", "Verify the ledger of every state."),
+    "ledger": ("interop.cli.ledger", "Check, sign, prove and carry the ledger of every state."),
 }
 """Command → module that has it as attribute ``command``, and the line that --help shows."""
 

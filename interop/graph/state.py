@@ -2,15 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from interop.values import GOOD, Status, Value
 
-NOTHING: Final[Mapping[str, Value]] = MappingProxyType({})
+NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
+_SHARED_KEYS: Final = 24
+"""Names beyond which Python does not share the keys of objects."""
+
+_Path = tuple[str, ...]
+
+
+class Stamps(Mapping[_Path, datetime]):
+    """Path → instant, frozen, in a fifth of the memory of a dict: twins of a model share where their paths are."""
+
+    __slots__ = ("_places", "_times")
+
+    @classmethod
+    def of(cls, paths: tuple[_Path, ...], times: datetime | tuple[datetime, ...]) -> Self:
+        """Makes them of paths and their instants, in order; a single instant stands for all."""
+        made = cls.__new__(cls)
+        made._places, made._times = _places(paths), times  # noqa: SLF001 - its own class
+        return made
+
+    def __init__(self, stamps: Mapping[_Path, datetime]) -> None:
+        self._places = _places(tuple(stamps))
+        first = next(iter(stamps.values()), None)
+        # Most twins were written as a whole: one instant then stands for all.
+        same = first is not None and all(at is first for at in stamps.values())
+        self._times: datetime | tuple[datetime, ...] | None = first if same else tuple(stamps.values())
+
+    def __getitem__(self, path: _Path) -> datetime:
+        place = self._places[path]
+        times = self._times
+        return times[place] if isinstance(times, tuple) else times  # type: ignore[return-value] # None: no places
+
+    def __iter__(self) -> Iterator[_Path]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+def packed(contents: dict[str, Value]) -> dict[str, Value]:
+    """Gives equal contents in half the memory: a dict of an object shares its keys with those of its class."""
+    if len(contents) > _SHARED_KEYS:
+        return contents
+    holder = _shape(tuple(contents))()
+    shared: dict[str, Value] = holder.__dict__
+    for name, value in contents.items():
+        shared[name] = value  # noqa: PERF403 - an update would copy the keys instead of sharing them
+    return shared
+
+
+@lru_cache(maxsize=4_096)
+def _shape(names: tuple[str, ...]) -> type:
+    """One class for contents of the same names in the same order."""
+    return type("Shape", (), {"names": names})
+
+
+@lru_cache(maxsize=4_096)
+def _places(paths: tuple[_Path, ...]) -> Mapping[_Path, int]:
+    return {path: place for place, path in enumerate(paths)}
 
 
 class Cell(NamedTuple):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from interop.graph.state import Relationship, TwinState
 from interop.graph.transition import Delta
 
 _Key = tuple[str, str]
-_K = TypeVar("_K")
+_Links = Relationship | dict[_Key, Relationship]
 
 
 class Observer(Protocol):
@@ -39,8 +39,8 @@ class Graph:
         self.observers: list[Observer] = []
         self._seq = 0
         self._twins: dict[str, TwinState] = {}
-        self._outgoing: dict[str, dict[str, Relationship]] = {}
-        self._incoming: dict[str, dict[_Key, Relationship]] = {}
+        self._outgoing: dict[str, _Links] = {}
+        self._incoming: dict[str, _Links] = {}
         self._sources: dict[str, set[str]] = {}
         self._sorted: dict[tuple[bool, str], tuple[Relationship, ...]] = {}
         self._view = MappingProxyType(self._twins)
@@ -58,7 +58,7 @@ class Graph:
     @property
     def relationship_count(self) -> int:
         """How many relationships there are."""
-        return sum(map(len, self._outgoing.values()))
+        return sum(len(_each(there)) for there in self._outgoing.values())
 
     def twin(self, twin_id: str) -> TwinState | None:
         """One twin, or None."""
@@ -70,9 +70,9 @@ class Graph:
         found = self._sorted.get(key)
         if found is None:
             there = self._outgoing.get(twin)
-            if not there:
-                return ()
-            found = self._sorted[key] = tuple(there[relationship_id] for relationship_id in sorted(there))
+            found = _sorted(there)
+            if isinstance(there, dict):
+                self._sorted[key] = found
         return found if name is None else [relationship for relationship in found if relationship.name == name]
 
     def incoming(self, twin: str) -> Sequence[Relationship]:
@@ -81,18 +81,21 @@ class Graph:
         found = self._sorted.get(key)
         if found is None:
             there = self._incoming.get(twin)
-            if not there:
-                return ()
-            found = self._sorted[key] = tuple(there[source] for source in sorted(there))
+            found = _sorted(there)
+            if isinstance(there, dict):
+                self._sorted[key] = found
         return found
 
     def links(self, twin: str) -> list[Relationship]:
         """Relationships that start at a twin, in no order; nothing is kept for the next time."""
-        return list(self._outgoing.get(twin, {}).values())
+        return list(_each(self._outgoing.get(twin)))
 
     def relationship(self, twin: str, relationship_id: str) -> Relationship | None:
         """One relationship by its source twin and id, or None."""
-        return self._outgoing.get(twin, {}).get(relationship_id)
+        there = self._outgoing.get(twin)
+        if isinstance(there, dict):
+            return there.get((twin, relationship_id))
+        return there if there is not None and there.id == relationship_id else None
 
     def fed_by(self, source: str) -> Collection[str]:
         """Ids of the twins that have a cell of a source."""
@@ -113,6 +116,12 @@ class Graph:
             self._seq = max(self._seq, delta.seq)
         self._seq = max(self._seq, seq or 0)
 
+    def clear(self) -> None:
+        """Forgets everything, before anyone has read it."""
+        for table in (self._twins, self._outgoing, self._incoming, self._sources, self._sorted):
+            table.clear()
+        self._seq = 0
+
     def _install_twin(self, twin: str, state: TwinState | None) -> None:
         before = self._twins.get(twin)
         for observer in self.observers:
@@ -132,26 +141,53 @@ class Graph:
             self._twins[twin] = state
 
     def _install_relationship(self, key: _Key, relationship: Relationship | None) -> None:
-        twin, relationship_id = key
-        before = self._outgoing.get(twin, {}).get(relationship_id)
+        twin = key[0]
+        before = self.relationship(*key)
         for observer in self.observers:
             observer.relationship_changes(key, before, relationship)
         if before is not None:
-            self._drop(self._outgoing, twin, relationship_id)
-            self._drop(self._incoming, before.target, key)
+            _drop(self._outgoing, twin, key)
+            _drop(self._incoming, before.target, key)
             self._sorted.pop((False, before.target), None)
         self._sorted.pop((True, twin), None)
         if relationship is not None:
-            self._outgoing.setdefault(twin, {})[relationship_id] = relationship
-            self._incoming.setdefault(relationship.target, {})[key] = relationship
+            _add(self._outgoing, twin, key, relationship)
+            _add(self._incoming, relationship.target, key, relationship)
             self._sorted.pop((False, relationship.target), None)
 
-    @staticmethod
-    def _drop(table: dict[str, dict[_K, Relationship]], twin: str, key: _K) -> None:
-        there = table[twin]
+
+# Most twins have one relationship each way; it stands without a dict, which would take more memory than it does.
+
+
+def _each(there: _Links | None) -> Collection[Relationship]:
+    if there is None:
+        return ()
+    return there.values() if isinstance(there, dict) else (there,)
+
+
+def _sorted(there: _Links | None) -> tuple[Relationship, ...]:
+    """In order of source and id."""
+    if isinstance(there, dict):
+        return tuple(there[key] for key in sorted(there))
+    return () if there is None else (there,)
+
+
+def _add(table: dict[str, _Links], twin: str, key: _Key, relationship: Relationship) -> None:
+    there = table.get(twin)
+    if there is None:
+        table[twin] = relationship
+    elif isinstance(there, dict):
+        there[key] = relationship
+    else:
+        table[twin] = {(there.source, there.id): there, key: relationship}
+
+
+def _drop(table: dict[str, _Links], twin: str, key: _Key) -> None:
+    there = table[twin]
+    if isinstance(there, dict) and len(there) > 1:
         del there[key]
-        if not there:
-            del table[twin]
+    else:
+        del table[twin]
 
 
 class Head:

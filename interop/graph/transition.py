@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from sys import intern
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from interop.event import Event
 from interop.graph.patch import bare_value, replay_patch
-from interop.graph.state import Cell, Relationship, TwinState
+from interop.graph.state import NOTHING, Cell, Relationship, Stamps, TwinState, packed
 from interop.service import Change
 from interop.values import BAD_TYPE_MISMATCH, GOOD, Point, Status, Value
 
@@ -190,8 +191,8 @@ class Draft:
     def finish(self, seq: int, at: datetime, *, etag: str | None = None) -> TwinState:
         """Gives the frozen state."""
         return TwinState(
-            id=self.state.id, model=self.model, contents=self.contents, updated=self.updated, cells=self.cells,
-            etag=self.state.etag if etag is None else etag, seq=seq, changed_at=at,
+            id=self.state.id, model=intern(self.model), contents=self.contents, updated=Stamps(self.updated),
+            cells=self.cells or NOTHING, etag=self.state.etag if etag is None else etag, seq=seq, changed_at=at,
         )  # fmt: skip
 
 
@@ -201,7 +202,7 @@ def _twin_put(view: View, event: Event) -> Delta:
     paths = written_paths(written)
     before = view.twin(event.twin)
     model = event.body["model"]
-    draft = Draft(TwinState(id=event.twin, model=model))
+    draft = Draft(TwinState(id=event.twin if before is None else before.id, model=model))
     draft.contents = bare(written)
     if before is not None and before.model == model:
         for path, cell in before.cells.items():
@@ -213,6 +214,7 @@ def _twin_put(view: View, event: Event) -> Delta:
                 draft.set(path, value)
                 draft.updated[path] = before.updated.get(path, event.recorded_at)
     draft.updated.update(dict.fromkeys(paths, event.recorded_at))
+    draft.contents = packed(draft.contents)
     state = draft.finish(event.seq, event.recorded_at, etag=etag_of(event.seq))
     change = Change(seq=event.seq, kind="twin", twin=event.twin, detail={"created": before is None}, before=before)
     return Delta(seq=event.seq, twins={event.twin: state}, changes=(change,))
@@ -249,17 +251,24 @@ def _patch(view: View, event: Event) -> Delta:
     return Delta(seq=event.seq, twins={before.id: state}, changes=changes)
 
 
+def _known_id(view: View, twin: str) -> str:
+    """Gives the text that the twin itself has, so that it is in memory once."""
+    state = view.twin(twin)
+    return twin if state is None else state.id
+
+
 def _relationship_put(view: View, event: Event) -> Delta:
     assert event.twin is not None
     body = event.body
     relationship = Relationship(
-        id=body["id"], source=event.twin, name=body["name"], target=body["target"],
-        contents=bare(body.get("contents") or {}), etag=etag_of(event.seq), seq=event.seq,
+        id=body["id"], source=_known_id(view, event.twin), name=intern(body["name"]),
+        target=_known_id(view, body["target"]), contents=bare(body.get("contents") or {}) or NOTHING,
+        etag=etag_of(event.seq), seq=event.seq,
     )  # fmt: skip
     detail = {"id": relationship.id, "name": relationship.name, "target": relationship.target}
     before = view.relationship(event.twin, relationship.id)
     change = Change(seq=event.seq, kind="relationship", twin=event.twin, detail=detail, before=before)
-    return Delta(seq=event.seq, relationships={(event.twin, relationship.id): relationship}, changes=(change,))
+    return Delta(seq=event.seq, relationships={(relationship.source, relationship.id): relationship}, changes=(change,))
 
 
 def _relationship_delete(view: View, event: Event) -> Delta:

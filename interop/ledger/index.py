@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from dtdl.errors import DataCorrupt
 from interop.event import Event
 from interop.graph.transition import instant, patched_model
 from interop.ledger.fold import FOLD_EVERY, fold_versions
-from interop.ledger.layout import micros, to_column
-from interop.ledger.recent import Held
+from interop.ledger.layout import SPAN, micros, to_column
+from interop.ledger.recent import Held, Row
 
 _CACHE: Final = 65_536
 """Entries of each of the writer's caches; beyond it they start anew, so that memory is bounded."""
@@ -160,9 +161,26 @@ class Index:
         return found
 
 
+def add_spans(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """Widens the spans of samples; the caller owns the transaction."""
+    spans: dict[int, tuple[int, int]] = {}
+    for row in rows:
+        block, at = row.seq // SPAN, row.at
+        found = spans.get(block)
+        spans[block] = (at, at) if found is None else (min(found[0], at), max(found[1], at))
+    connection.executemany(
+        "INSERT INTO span VALUES (?,?,?) ON CONFLICT (block) DO UPDATE SET"
+        " earliest = min(earliest, excluded.earliest), latest = max(latest, excluded.latest)",
+        [(block, *span) for block, span in spans.items()],
+    )
+
+
 def load_event(connection: sqlite3.Connection, seq: int) -> Event:
     """Reads one event by its number."""
-    return Event.decode(connection.execute(STORED, (seq,)).fetchone()[0])
+    row = connection.execute(STORED, (seq,)).fetchone()
+    if row is None:
+        raise DataCorrupt(f"event {seq} cannot be found", action="Run: megatwin ledger verify DATA")
+    return Event.decode(row[0])
 
 
 def _sample_key(row: tuple[Any, ...]) -> tuple[int, int, int, int]:

@@ -10,6 +10,8 @@ from datetime import datetime
 from dtdl.errors import MegatwinError
 from interop.event import Draft, Event
 from interop.graph.state import TwinState
+from interop.graph.store import Graph
+from interop.ledger.snapshot import Saved
 from interop.ledger.windows import LevelOf
 from interop.service import HistoryRow, Span, Window
 
@@ -120,8 +122,36 @@ class Ledger(ABC):
         """
 
     @abstractmethod
-    def replay(self) -> AsyncIterator[Sequence[Event]]:
-        """Gives every durable event in seq order, in slices, each checked against its hash.
+    async def graph_as_of(self, at: datetime, *, known_at: datetime | None = None) -> Graph:
+        """Gives every twin as ``as_of`` gives it, and the relationships that were there."""
+
+    @abstractmethod
+    async def keep(self, seq: int, twins: int, rows: Sequence[Saved]) -> None:
+        """Stores a snapshot, so that the next start and readings of the past replay less.
+
+        Args:
+            seq: A durable event; all that follows describes the graph after it.
+            twins: How many twins the graph has.
+            rows: Every twin that changed since the snapshot before, and its relationships.
+
+        Raises:
+            Overloaded: It could not be stored; nothing else is lost by that.
+        """
+
+    @abstractmethod
+    async def snapshot(self) -> tuple[int, AsyncIterator[Sequence[Saved]]] | None:
+        """Gives the seq of the newest snapshot, and its twins in slices, which raise DataCorrupt when it is damaged."""
+
+    @abstractmethod
+    async def told(self, until: int) -> Sequence[Event]:
+        """Gives the events up to a seq of which a start wants to know.
+
+        They are models, and the newest writes, commands, and patches with a request id.
+        """
+
+    @abstractmethod
+    def replay(self, since: int = 0) -> AsyncIterator[Sequence[Event]]:
+        """Gives every durable event after a seq in order, in slices, each checked against its hash.
 
         Raises:
             DataCorrupt: An event contradicts its hash; names the first.

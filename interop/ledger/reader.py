@@ -5,16 +5,20 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from heapq import merge
 from itertools import islice
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
+from dtdl.errors import DataCorrupt
 from interop.event import Event
 from interop.graph.patch import bare_value, pointer
-from interop.graph.state import Cell, TwinState
+from interop.graph.state import Cell, Relationship, TwinState
+from interop.graph.store import Graph
 from interop.graph.transition import (
+    Delta,
     Draft,
     bare,
     etag_of,
@@ -27,8 +31,12 @@ from interop.graph.transition import (
 )
 from interop.ledger.fold import Fold, fold_versions
 from interop.ledger.index import NEWEST_VERSIONS, load_event
-from interop.ledger.layout import HAS_VALUE, IS_PROPERTY, from_column, from_micros, micros
+from interop.ledger.layout import HAS_VALUE, IS_PROPERTY, TOLD, from_column, from_micros, micros
+from interop.ledger.merkle import Frontier
+from interop.ledger.past import graph_after, misplaced, turned
 from interop.ledger.recent import Recent, Row
+from interop.ledger.snapshot import Saved, newest, places, read
+from interop.ledger.store import StoredHashes
 from interop.service import HistoryRow, Span, Window
 from interop.values import GOOD, Point, Status, Value
 
@@ -43,6 +51,12 @@ _NEWEST: Final = (
     " ORDER BY at DESC, seq DESC, n DESC LIMIT 1"
 )
 _BETWEEN: Final = f"{_COLUMNS} WHERE point = ? AND at BETWEEN ? AND ? AND seq <= ? ORDER BY at, seq, n LIMIT ?"
+MAX_TOLD: Final = 100_000
+"""Events of requests that a start reads again, the newest; far more than the runtime remembers."""
+_TOLD: Final = (
+    f"SELECT stored FROM event WHERE seq <= ?1 AND ({TOLD}) AND (kind = 'model' OR seq > coalesce("  # noqa: S608 - our own words
+    f"(SELECT seq FROM event WHERE seq <= ?1 AND ({TOLD}) ORDER BY seq DESC LIMIT 1 OFFSET ?2), 0)) ORDER BY seq"
+)
 _SAMPLE_ORDER: Final = attrgetter("at", "seq", "n")
 _HISTORY_ORDER: Final = attrgetter("source_time", "seq")
 
@@ -67,6 +81,10 @@ class Reader:
         """Closes the connection."""
         self._connection.close()
 
+    def shrink(self) -> None:
+        """Gives back the memory of pages that were read."""
+        self._connection.execute("PRAGMA shrink_memory")
+
     @contextmanager
     def _snapshot(self) -> Iterator[int]:
         """One state of the database for several queries; gives how many events it has."""
@@ -89,19 +107,70 @@ class Reader:
             "SELECT seq, leaf, stored FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (since, limit)
         ).fetchall()
 
+    def told(self, until: int) -> list[Event]:
+        """Events up to a seq of which a start wants to know; see Ledger.told."""
+        rows = self._connection.execute(_TOLD, (until, MAX_TOLD))
+        return [Event.decode(stored) for (stored,) in rows]
+
+    def frontier(self, size: int) -> Frontier:
+        """The edge of the hash tree over the first events."""
+        return Frontier.load(size, StoredHashes(self._connection))
+
+    def newest_snapshot(self, until: int) -> tuple[int, int] | None:
+        """The last snapshot at or before an event."""
+        return newest(self._connection, until)
+
+    def places(self, seq: int) -> list[int]:
+        """Where the twins of a snapshot are."""
+        return places(self._connection, seq)
+
+    def saved(self, part: Sequence[int]) -> list[Saved]:
+        """The twins of some places."""
+        return read(self._connection, part)
+
     def as_of(self, twin: str, at: datetime, known_at: datetime | None) -> TwinState | None:
         """A twin as it was true at a time with what was known at another; see Ledger.as_of."""
+        return self._as_of(twin, at, lambda size: self._known(size, known_at))
+
+    def graph_as_of(self, at: datetime, known_at: datetime | None) -> Graph:
+        """Every twin as ``as_of`` gives it; see Ledger.graph_as_of."""
+        moment = micros(at)
+        with self._snapshot() as size:
+            known = self._known(size, known_at)
+            seq = self._seq_at(at, known)
+            graph = graph_after(self._connection, seq)
+            odd = misplaced(self._connection, moment, seq, known)
+            late, early = turned(self._connection, moment, seq, known)
+            odd = odd.union(*map(graph.fed_by, early))
+            for twin in set().union(*map(graph.fed_by, late)) - odd:
+                self._turn(graph, twin, moment, known)
+        # Each with a view of its own: samples that are held now may be in the table by then.
+        for twin in odd:
+            state = self._as_of(twin, at, lambda size: min(size, known))
+            graph.install(Delta(seq=seq, twins={twin: state}, relationships=_links_of(graph, twin, state)))
+        return graph
+
+    def _turn(self, graph: Graph, twin: str, at: int, known: int) -> None:
+        """Puts the links as they were on a twin; its samples are right."""
+        state = graph.twin(twin)
+        assert state is not None
+        draft = Draft(state)
+        last = self._apply_links(draft, at, known)
+        if last:
+            graph.install(Delta(seq=0, twins={twin: draft.finish(last, self._recorded(last))}))
+
+    def _as_of(self, twin: str, at: datetime, known_of: Callable[[int], int]) -> TwinState | None:
         # Held samples first: one that goes to the table meanwhile is then seen twice, and never missed.
         durable, held = self._recent.of(twin)
         with self._snapshot() as size:
-            known = self._known(min(durable, size), known_at)
-            newest = self._connection.execute(
+            known = known_of(min(durable, size))
+            newest_version = self._connection.execute(
                 "SELECT seq, kind FROM version WHERE twin = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
                 (twin, self._seq_at(at, known)),
             ).fetchone()
-            if newest is None or newest[1] == "twin-delete":
+            if newest_version is None or newest_version[1] == "twin-delete":
                 return None
-            versions = self._connection.execute(NEWEST_VERSIONS, (twin, newest[0]))
+            versions = self._connection.execute(NEWEST_VERSIONS, (twin, newest_version[0]))
             fold = fold_versions(versions, lambda seq: load_event(self._connection, seq))
             versions.close()
             assert fold is not None
@@ -263,8 +332,10 @@ class Reader:
         return low
 
     def _micros_of(self, seq: int) -> int:
-        recorded: int = self._connection.execute("SELECT recorded FROM event WHERE seq = ?", (seq,)).fetchone()[0]
-        return recorded
+        row = self._connection.execute("SELECT recorded FROM event WHERE seq = ?", (seq,)).fetchone()
+        if row is None or not isinstance(row[0], int):
+            raise DataCorrupt(f"event {seq} cannot be found", action="Run: megatwin ledger verify DATA")
+        return row[0]
 
     def _recorded(self, seq: int) -> datetime:
         return from_micros(self._micros_of(seq))
@@ -277,6 +348,18 @@ class Reader:
             row = self._connection.execute("SELECT text FROM name WHERE id = ?", (identity,)).fetchone()
             found = self._names[identity] = row[0]
         return found
+
+
+def _links_of(graph: Graph, twin: str, state: TwinState | None) -> dict[tuple[str, str], Relationship | None]:
+    """The relationships of a twin with what its source had read of them."""
+    found: dict[tuple[str, str], Relationship | None] = {}
+    for path, cell in state.cells.items() if state is not None else ():
+        link = graph.relationship(twin, path[1]) if path[0] == "-" and len(path) == 3 else None  # noqa: PLR2004 - contract Point
+        if link is not None:
+            key = (twin, link.id)
+            before = found.get(key) or link
+            found[key] = replace(before, contents={**before.contents, path[2]: cell.value})
+    return found
 
 
 def _cell(row: Row, value: Value) -> Cell:

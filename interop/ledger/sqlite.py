@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +15,13 @@ from typing import Final, Self, TypeVar
 from dtdl.errors import DataCorrupt, InputUnreadable, InteropError, MegatwinError, Overloaded, RequestInvalid
 from interop.event import Draft, Event
 from interop.graph.state import TwinState
+from interop.graph.store import Graph
 from interop.ledger.layout import connect, from_micros
 from interop.ledger.lock import FolderLock
 from interop.ledger.merkle import Frontier, is_leaf
 from interop.ledger.port import Append, Ledger
 from interop.ledger.reader import Reader
+from interop.ledger.snapshot import Saved, Snapshot, encode, require, slices
 from interop.ledger.store import Store
 from interop.ledger.verify import verify_file
 from interop.ledger.windows import LevelOf, windows
@@ -52,6 +55,7 @@ class SqliteLedger(Ledger):
         self._store = store
         self._loop = loop
         self._prepared: list[tuple[Event, bytes]] = []
+        self._keeping: set[asyncio.Future[None]] = set()
         self._closed = False
         self._dead: MegatwinError | None = None
         self._idle: SimpleQueue[Reader] = SimpleQueue()
@@ -164,10 +168,53 @@ class SqliteLedger(Ledger):
         """A twin as of a time; see the port."""
         return await self._read(lambda reader: reader.as_of(twin, at, known_at))
 
-    async def replay(self) -> AsyncIterator[Sequence[Event]]:
-        """Every durable event, checked; see the port."""
+    async def graph_as_of(self, at: datetime, *, known_at: datetime | None = None) -> Graph:
+        """The whole graph as of a time; see the port."""
+        return await self._read(lambda reader: reader.graph_as_of(at, known_at))
+
+    async def keep(self, seq: int, twins: int, rows: Sequence[Saved]) -> None:
+        """Stores a snapshot; see the port."""
+
+        def kept(error: MegatwinError | None) -> None:
+            if done.done():
+                return
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error)
+
+        encoded = await self._loop.run_in_executor(None, lambda: [(saved.twin, encode(saved)) for saved in rows])
+        if self._closed or self._dead is not None:
+            raise self._dead or InteropError("the ledger is closed")
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._keeping.add(done)
+        done.add_done_callback(self._keeping.discard)
+        self._writer.keep(Snapshot(seq, twins, encoded), kept)
+        await done
+
+    async def snapshot(self) -> tuple[int, AsyncIterator[Sequence[Saved]]] | None:
+        """The newest snapshot; see the port."""
+        found = await self._read(lambda reader: reader.newest_snapshot(self._size))
+        return None if found is None else (found[0], self._saved(*found))
+
+    async def _saved(self, seq: int, twins: int) -> AsyncIterator[Sequence[Saved]]:
+        there = 0
+        for part in slices(await self._read(lambda reader: reader.places(seq))):
+            rows = await self._read(lambda reader, part=part: reader.saved(part))  # type: ignore[misc] # mypy cannot type defaults of a lambda
+            there += sum(saved.state is not None for saved in rows)
+            yield rows
+        require(seq, there, twins)
+        # Nobody reads these pages again.
+        await asyncio.gather(*(self._read(lambda reader: reader.shrink()) for _ in range(READERS)))
+
+    async def told(self, until: int) -> Sequence[Event]:
+        """Events that a start wants to know of; see the port."""
+        return await self._read(lambda reader: reader.told(until))
+
+    async def replay(self, since: int = 0) -> AsyncIterator[Sequence[Event]]:
+        """Every durable event after a seq, checked; see the port."""
         size, root = self._size, self._root
-        frontier = Frontier()
+        frontier = await self._read(lambda reader: reader.frontier(since))
         while frontier.size < size:
             since, limit = frontier.size, min(SLICE, size - frontier.size)
             rows = await self._read(lambda reader, since=since, limit=limit: reader.stored(since, limit))  # type: ignore[misc] # mypy cannot type defaults of a lambda
@@ -204,6 +251,10 @@ class SqliteLedger(Ledger):
             reader = self._idle.get()
             try:
                 return query(reader)
+            except sqlite3.DatabaseError as error:
+                raise DataCorrupt(
+                    f"the ledger cannot be read: {error}", action="Run: megatwin ledger verify DATA"
+                ) from error
             finally:
                 self._idle.put(reader)
 
@@ -233,6 +284,9 @@ class SqliteLedger(Ledger):
         waiting, self._waiting, self._waiting_bytes = self._waiting, deque(), 0
         if ended:
             self._dead = error
+            for keeping in list(self._keeping):
+                if not keeping.done():
+                    keeping.set_exception(error)
         if self.on_reset is not None:
             self.on_reset(error)
         for future, _ in waiting:

@@ -10,19 +10,24 @@ from typing import Final
 
 from dtdl.errors import DataCorrupt, InputUnreadable
 from interop.event import Event
-from interop.ledger.index import Index
+from interop.ledger.checkpoint import EVERY, Signer
+from interop.ledger.index import Index, add_spans
 from interop.ledger.layout import (
     APPLICATION_ID,
+    CHECKPOINT_TABLE,
     DATABASE_NAME,
-    INDEX_TABLES,
     LAYOUT_VERSION,
-    RECORD_TABLES,
+    SNAPSHOT_TABLES,
+    TABLES,
     connect,
     micros,
 )
 from interop.ledger.merkle import EMPTY_ROOT, Frontier, Tile, is_leaf, leaf_hash
 from interop.ledger.recent import Recent, Row, samples_of
+from interop.ledger.snapshot import Snapshot, write
 
+SNAPSHOT_ROWS: Final = 2_000
+"""Rows of a snapshot to a transaction."""
 _REMEDY: Final = "Run: megatwin ledger verify DATA; then start from a copy of the folder."
 
 
@@ -77,6 +82,7 @@ class Store:
             self._prepare()
             self.frontier = self._check()
             last = self._connection.execute("SELECT recorded FROM event ORDER BY seq DESC LIMIT 1").fetchone()
+            self._signer = Signer.open(folder)
         except sqlite3.DatabaseError as error:
             self._connection.close()
             raise self._unreadable(error) from error
@@ -121,8 +127,13 @@ class Store:
                 self._index.write(due)
                 first = min([self.recent.first_after(due, frontier.size), *(row.seq for _, row in samples[:1])])
                 connection.execute("UPDATE head SET sampled = ?", (first,))
+            add_spans(connection, [row for _, row in samples])
             connection.executemany("INSERT INTO tile VALUES (?,?,?)", tiles)
-            connection.execute("UPDATE head SET size = ?, root = ?", (frontier.size, frontier.root()))
+            root = frontier.root()
+            connection.execute("UPDATE head SET size = ?, root = ?", (frontier.size, root))
+            if frontier.size // EVERY > self.frontier.size // EVERY:
+                note = self._signer.sign(frontier.size, root)
+                connection.execute("INSERT INTO checkpoint VALUES (?,?)", (frontier.size, note))
             connection.execute("COMMIT")
         except BaseException:
             self._roll_back()
@@ -130,6 +141,27 @@ class Store:
         self.frontier = frontier
         self.recent.drop(due)
         self.recent.add(samples, frontier.size)
+
+    def keep(self, snapshot: Snapshot) -> None:
+        """Stores a snapshot of what is durable already, a part at a time; it counts when all is there.
+
+        Raises:
+            sqlite3.Error: It was not stored.
+        """
+        connection = self._connection
+        try:
+            for start in range(0, len(snapshot.rows), SNAPSHOT_ROWS):
+                connection.execute("BEGIN IMMEDIATE")
+                write(connection, snapshot.rows[start : start + SNAPSHOT_ROWS], snapshot.seq)
+                connection.execute("COMMIT")
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("INSERT OR REPLACE INTO snapshot VALUES (?,?)", (snapshot.seq, snapshot.twins))
+            # A start then reads only the events that have samples to hold.
+            connection.execute("UPDATE head SET sampled = ?", (self.recent.first_after((), self.frontier.size),))
+            connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
 
     def _load_recent(self) -> None:
         """Reads the samples again that were held when the ledger was last used."""
@@ -140,6 +172,8 @@ class Store:
         for (stored,) in rows:
             self.recent.add(samples_of(Event.decode(stored)), self.frontier.size)
         self.recent.add((), self.frontier.size)
+        # The pages of these events are not read again; the writer fills its cache with those that it writes.
+        self._connection.execute("PRAGMA shrink_memory")
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
@@ -157,7 +191,9 @@ class Store:
         application = self._connection.execute("PRAGMA application_id").fetchone()[0]
         if application == APPLICATION_ID:
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if version != LAYOUT_VERSION:
+            if version == 1:
+                self._upgrade()
+            elif version != LAYOUT_VERSION:
                 raise InputUnreadable(
                     f"{self._folder / DATABASE_NAME} has layout {version}, this release writes {LAYOUT_VERSION}",
                     action="Use the release of megatwin that wrote it.",
@@ -167,7 +203,7 @@ class Store:
             raise DataCorrupt(
                 f"{self._folder / DATABASE_NAME} is a database, but no ledger", action="Give another data folder."
             )
-        self._connection.executescript(f"BEGIN; {RECORD_TABLES} {INDEX_TABLES}")
+        self._connection.executescript(f"BEGIN; {TABLES[LAYOUT_VERSION]}")
         self._connection.execute("INSERT INTO head VALUES (1, 0, ?, 1)", (EMPTY_ROOT,))
         self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         self._connection.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
@@ -178,6 +214,15 @@ class Store:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+    def _upgrade(self) -> None:
+        """Makes what the first layout has not."""
+        connection = self._connection
+        connection.executescript(f"BEGIN; {CHECKPOINT_TABLE} {SNAPSHOT_TABLES}")
+        for (stored,) in connection.execute("SELECT stored FROM event WHERE kind IN ('samples', 'telemetry')"):
+            add_spans(connection, [row for _, row in samples_of(Event.decode(stored))])
+        connection.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
+        connection.execute("COMMIT")
 
     def _check(self) -> Frontier:
         """Compares counts and hashes at the end of the ledger, where a tear would be."""

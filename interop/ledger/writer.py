@@ -11,6 +11,7 @@ from typing import Final
 
 from dtdl.errors import InteropError, MegatwinError, Overloaded
 from interop.event import Event
+from interop.ledger.snapshot import Snapshot
 from interop.ledger.store import Store
 
 _STORAGE: Final = (sqlite3.Error, MegatwinError)
@@ -52,6 +53,7 @@ class Writer(threading.Thread):
         self._committed = committed
         self._failed = failed
         self._queue: list[Batch] = []
+        self._snapshots: list[tuple[Snapshot, Callable[[MegatwinError | None], None]]] = []
         self._wake = threading.Condition()
         self._stopping = False
         self._void = -1
@@ -60,6 +62,17 @@ class Writer(threading.Thread):
         """Queues a batch."""
         with self._wake:
             self._queue.append(batch)
+            self._wake.notify()
+
+    def keep(self, snapshot: Snapshot, kept: Callable[[MegatwinError | None], None]) -> None:
+        """Queues a snapshot, which is stored after the batches that wait.
+
+        Args:
+            snapshot: Of what is durable already.
+            kept: Called on the loop, with what went wrong or None.
+        """
+        with self._wake:
+            self._snapshots.append((snapshot, kept))
             self._wake.notify()
 
     def stop(self) -> None:
@@ -72,8 +85,11 @@ class Writer(threading.Thread):
         """Commits until stopped."""
         clean = False
         try:
-            while (batches := self._take()) is not None:
+            while (work := self._take()) is not None:
+                batches, snapshots = work
                 self._write([batch for batch in batches if batch.epoch > self._void])
+                for snapshot, kept in snapshots:
+                    self._keep(snapshot, kept)
             clean = True
         finally:
             if not clean:
@@ -84,12 +100,21 @@ class Writer(threading.Thread):
                     True,
                 )
 
-    def _take(self) -> list[Batch] | None:
+    def _take(self) -> tuple[list[Batch], list[tuple[Snapshot, Callable[[MegatwinError | None], None]]]] | None:
         with self._wake:
-            while not self._queue and not self._stopping:
+            while not self._queue and not self._snapshots and not self._stopping:
                 self._wake.wait()
             batches, self._queue = self._queue, []
-        return batches or None
+            snapshots, self._snapshots = self._snapshots, []
+        return (batches, snapshots) if batches or snapshots else None
+
+    def _keep(self, snapshot: Snapshot, kept: Callable[[MegatwinError | None], None]) -> None:
+        try:
+            self._store.keep(snapshot)
+        except _STORAGE as error:
+            self._tell(kept, _typed(error))
+        else:
+            self._tell(kept, None)
 
     def _write(self, batches: list[Batch]) -> None:
         if not batches:

@@ -8,18 +8,21 @@ When a commit fails, the head is dropped and every change that was numbered afte
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any
 
 from dtdl.compiler.build import Types
-from dtdl.errors import InteropError, MegatwinError, ModelNotFound
+from dtdl.errors import DataCorrupt, InteropError, MegatwinError, ModelNotFound
 from interop.event import Draft, Event
 from interop.graph.store import Graph, Head
 from interop.graph.transition import Delta, apply
 from interop.ledger.port import Ledger
+from interop.ledger.snapshot import Saved, install
 from interop.mega.derive import CONNECTION, ROLL_UP, Derived, Deriver
+from interop.runtime.snapshots import Snapshots
 from interop.service import Change, Published
 from interop.values import Point, format_time
 
@@ -81,6 +84,7 @@ class Engine:
         self.head = Head(self.graph)
         self.deriver = deriver
         self.on_publish: list[Callable[[Sequence[Change]], None]] = []
+        self.snapshots = Snapshots(ledger, self.graph)
         self._subscriptions: list[Queue] = []
         ledger.on_reset = self._reset
 
@@ -123,7 +127,10 @@ class Engine:
                 if not done.done():
                     done.set_exception(error)
                 return
+            self.snapshots.coming(stored)
             installed = self.head.commit(stored[-1].seq)
+            self.snapshots.installed(installed)
+            self.snapshots.start_if_due()
             self._publish(stored, [change for delta in installed for change in delta.changes])
             if not done.done():
                 done.set_result(events)
@@ -135,15 +142,61 @@ class Engine:
         """Submits a batch and waits until it is durable, installed and published."""
         return await self.submit(drafts)
 
-    async def replay(self, *readers: Callable[[Event], None]) -> None:
-        """Rebuilds the graph from the ledger; each reader sees every event, in order."""
-        async for batch in self.ledger.replay():
-            for event in batch:
-                self.graph.install(apply(self.graph, event))
-                for reader in readers:
-                    reader(event)
-            await asyncio.sleep(0)
+    async def replay(
+        self, *readers: Callable[[Event], None], recall: Callable[[Iterable[Saved]], None] | None = None
+    ) -> None:
+        """Rebuilds the graph from the newest snapshot and the events after it, or from all events.
+
+        Args:
+            readers: Each sees the events that ``Ledger.told`` gives, and all after the snapshot, in order.
+            recall: Sees the twins of the snapshot, before that.
+        """
+        # A collection would go through all that is made here, again and again, and find nothing.
+        gc.disable()
+        try:
+            since = await self._load(readers, recall)
+            async for batch in self.ledger.replay(since):
+                for event in batch:
+                    self.snapshots.coming((event,))
+                    delta = apply(self.graph, event)
+                    self.graph.install(delta)
+                    self.snapshots.installed((delta,))
+                    for reader in readers:
+                        reader(event)
+                await asyncio.sleep(0)
+        finally:
+            gc.enable()
+        # What is here stays; the collections to come need not look at it.
+        gc.freeze()
         self.deriver.rebuild(self.graph)
+
+    async def _load(
+        self, readers: Sequence[Callable[[Event], None]], recall: Callable[[Iterable[Saved]], None] | None
+    ) -> int:
+        """Takes the newest snapshot, if one is whole; gives its seq, or 0."""
+        found = await self.ledger.snapshot()
+        if found is None:
+            return 0
+        seq, slices = found
+        marks: dict[str, object] = {}
+        try:
+            async for rows in slices:
+                install(self.graph, rows, seq)
+                marks.update((saved.twin, saved.marks) for saved in rows)
+        except DataCorrupt as error:
+            # What the events say overwrites what is there; what they do not say must go.
+            _log.warning("%s; every event is read instead", error)
+            self.graph.clear()
+            return 0
+        self.graph.install(seq=seq)
+        self.snapshots.recall(marks, seq)
+        if recall is not None:
+            graph = self.graph
+            recall(Saved(twin, graph.twin(twin), graph.outgoing(twin), mark) for twin, mark in marks.items())
+        for event in await self.ledger.told(seq):
+            for reader in readers:
+                reader(event)
+        return seq
 
     def _reset(self, error: MegatwinError) -> None:
         """Forgets what a failed commit did not store; nothing may follow from it any more."""

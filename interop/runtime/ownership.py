@@ -5,7 +5,7 @@ Pure: compares a configuration with the graph, gives the drafts that make them a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from interop.config.resolve import starting_contents
 from interop.event import Draft, Event
 from interop.graph.document import components_of, marked
 from interop.graph.state import TwinState
+from interop.ledger.snapshot import Saved
 from interop.service import Graph
 
 FILE = "file"
@@ -37,6 +38,15 @@ class Books:
     twins: dict[str, str] = field(default_factory=dict)
     relationships: dict[tuple[str, str], str] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
+
+    def recall(self, rows: Iterable[Saved]) -> None:
+        """Reads a snapshot, before the events after it; who is not the file is not told apart there."""
+        for twin, state, outgoing, marks in rows:
+            made, links = marks or (False, ())
+            if state is not None:
+                self.twins[twin] = FILE if made else ""
+            for link in outgoing:
+                self.relationships[twin, link.id] = FILE if link.id in links else ""
 
     def learn(self, event: Event) -> None:
         """Reads one event; they come in order."""

@@ -104,7 +104,7 @@ class Runtime:
             self.queries = QueryEngine(self.engine.graph, lambda: self.model, past=past, limits=configuration.queries)
             self.models = Definitions(self.engine, self.types)
             books = Books()
-            await self.engine.replay(books.learn, self.requests.learn, self.models.learn)
+            await self.engine.replay(books.learn, self.requests.learn, self.models.learn, recall=books.recall)
             await self.models.settle(list(configuration.model_texts.values()))
             await self.event_routes.open()
             self.engine.on_publish.append(self.event_routes.publish)
@@ -128,6 +128,7 @@ class Runtime:
         await self._stop_links()
         await self.event_routes.close()
         self.engine.close()
+        await self.engine.snapshots.finish()
         await self.engine.ledger.close()
 
     @property

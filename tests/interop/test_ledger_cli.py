@@ -28,6 +28,7 @@ async def test_a_whole_ledger_is_well(tmp_path, capsys):
         "events": 10,
         "root": root,
         "problems": [],
+        "firstBad": None,
     }
 
 
@@ -38,7 +39,8 @@ async def test_an_altered_event_is_named_and_the_exit_code_is_1(tmp_path, capsys
     connection.commit()
     connection.close()
     assert main(["ledger", "verify", str(tmp_path), "--format", "json"]) == 1
-    assert json.loads(capsys.readouterr().out)["problems"][0] == "event 4 contradicts its hash"
+    found = json.loads(capsys.readouterr().out)
+    assert (found["problems"][0], found["firstBad"]) == ("event 4 contradicts its hash", 4)
     assert main(["ledger", "verify", str(tmp_path)]) == 1
     assert capsys.readouterr().out.startswith("event 4 contradicts its hash\n")
 

@@ -15,8 +15,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from dtdl.errors import Overloaded
 from interop.event import Draft
+from interop.graph.store import Graph
+from interop.graph.transition import apply
 from interop.ledger.layout import DATABASE_NAME, connect
+from interop.ledger.snapshot import Saved
 from interop.ledger.sqlite import SqliteLedger
 from interop.ledger.verify import verify_file
 
@@ -102,10 +106,22 @@ def test_every_acknowledgement_comes_after_fdatasync(tmp_path):
 async def closed(tmp_path):
     folder = tmp_path / "data"
     ledger = await SqliteLedger.open(folder)
+    graph = Graph()
+    drafts = [
+        Draft(kind="twin-put", twin=twin, actor="t", body={"model": "m;1", "contents": {"x": 1, "name": twin * 9}})
+        for twin in ("a", "b", "c")
+    ]
+    link = {"id": "r", "name": "feeds", "target": "b", "contents": {"w": 2}}
+    drafts.append(Draft(kind="relationship-put", twin="a", actor="t", body=link))
     for number in range(300):
         rows = [["a/p", number, "Good", None, None, "p"], ["a/t", f"text {number}", "Good", None, None, "t"]]
-        body = {"source": "s", "readings": rows}
-        await ledger.append([Draft(kind="samples", twin=None, actor="t", body=body)])
+        drafts.append(Draft(kind="samples", twin=None, actor="t", body={"source": "s", "readings": rows}))
+    for first in range(0, len(drafts), 76):
+        for event in await ledger.append(drafts[first : first + 76]):
+            graph.install(apply(graph, event))
+        rows = [Saved(twin, state, graph.outgoing(twin)) for twin, state in graph.twins.items()]
+        # As the runtime does, only what changed; here that is every twin at first, and then the one with readings.
+        await ledger.keep(graph.seq, len(graph.twins), rows if first == 0 else rows[:1])
     await ledger.close()
     return folder
 
@@ -184,6 +200,9 @@ async def answers(folder):
             ledger.root(),
             await ledger.events(0, 1000),
             await ledger.history("a", None, None, None),
+            await ledger.snapshot() is not None,
+            dict((await ledger.graph_as_of(datetime(2100, 1, 1, tzinfo=UTC))).twins),
+            [event async for piece in ledger.replay() for event in piece],
             await ledger.as_of("a", datetime(2100, 1, 1, tzinfo=UTC)),
         )
     finally:
@@ -196,3 +215,75 @@ async def test_a_shorter_file_is_found(closed):
     for part in (0.3, 0.6, 0.9):
         file.write_bytes(whole[: int(len(whole) * part)])
         assert verify_file(closed).problems
+
+
+async def test_a_full_disk_acknowledges_nothing_and_the_ledger_goes_on_when_there_is_room(tmp_path):
+    # SQLite's own bound on the pages of the file says SQLITE_FULL in the middle of a commit, as a full disk does.
+    ledger = await SqliteLedger.open(tmp_path)
+    big = Draft(kind="note", twin=None, actor="t", body={"text": "x" * 20_000})
+    await ledger.append([big])
+    connection = ledger._store._connection
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages + 20}")
+    stored, failed = 1, 0
+    for _ in range(12):
+        try:
+            (event,) = await ledger.append([big])
+        except Overloaded:
+            failed += 1
+        else:
+            stored += 1
+            assert event.seq == stored == ledger.size
+    assert failed
+    assert verify_file(tmp_path).problems == []
+    assert ledger.size == stored
+    connection.execute(f"PRAGMA max_page_count = {pages + 1000}")
+    (event,) = await ledger.append([big])
+    assert event.seq == stored + 1
+    await ledger.close()
+    assert verify_file(tmp_path) == (stored + 1, ledger.root(), [], None)
+
+
+FILLER = """
+import asyncio, os, resource, sys
+from pathlib import Path
+from dtdl.errors import Overloaded
+from interop.event import Draft
+from interop.ledger.sqlite import SqliteLedger
+
+async def main():
+    ledger = await SqliteLedger.open(Path(sys.argv[1]))
+    there = max(os.path.getsize(path) for path in Path(sys.argv[1]).iterdir())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (there + 300_000, hard))
+    draft = Draft(kind="note", twin=None, actor="t", body={"text": "x" * 20_000})
+    acknowledged = failed = 0
+    while not failed:
+        try:
+            (event,) = await ledger.append([draft])
+            acknowledged = event.seq
+        except Overloaded:
+            failed += 1
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    (event,) = await ledger.append([draft])
+    print(acknowledged, event.seq)
+    await ledger.close()
+
+asyncio.run(main())
+"""
+
+
+def test_a_write_that_the_system_refuses_is_not_acknowledged(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", FILLER, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    acknowledged, after = map(int, done.stdout.split())
+    assert acknowledged > 1
+    assert after == acknowledged + 1
+    found = verify_file(tmp_path)
+    assert (found.size, found.problems) == (after, [])
