@@ -120,6 +120,27 @@ async def test_only_decommissioned_can_be_patched(tmp_path: Path, patch: Any) ->
         assert (reply.status_code, code(reply)) == (400, "JsonPatchInvalid")
 
 
+@pytest.mark.parametrize("saved", [True, False])
+async def test_models_and_twins_are_there_after_a_restart_with_and_without_a_snapshot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved: bool
+) -> None:
+    monkeypatch.setattr("interop.runtime.snapshots.WORTH", 1 if saved else 1_000_000)
+    async with empty_service(tmp_path) as (_, client):
+        await client.post("/models", json=[*MODELS, extends("Lab", ROOM)])
+        await client.put("/digitaltwins/room", json=ROOM_TWIN)
+        await client.patch(url(FLOOR), json=[{"op": "replace", "path": "/decommissioned", "value": True}])
+        await client.delete(url("dtmi:test:Lab;1"))
+        before = [(await client.get(path)).json() for path in ("/models", "/digitaltwins/room")]
+    async with empty_service(tmp_path) as (_, client):
+        assert [(await client.get(path)).json() for path in ("/models", "/digitaltwins/room")] == before
+        assert {one["id"]: one["decommissioned"] for one in before[0]["value"]} == {
+            FLOOR: True,
+            ROOM: False,
+            VENT: False,
+        }
+        assert (await client.put("/digitaltwins/other", json=ROOM_TWIN)).status_code == 200
+
+
 async def test_a_decommissioned_model_keeps_its_twins_and_gets_no_new_one(tmp_path: Path) -> None:
     body = {"$metadata": {"$model": VENT}, "speed": 1.0}
     async with empty_service(tmp_path) as (_, client):

@@ -318,3 +318,22 @@ def test_what_was_uploaded_is_there_after_a_restart(tmp_path: Path, monkeypatch:
                 client.update_digital_twin("room", [{"op": "replace", "path": "/temperature", "value": "hot"}])
             client.update_digital_twin("room", [{"op": "replace", "path": "/temperature", "value": 2.0}])
             assert client.get_digital_twin("room")["temperature"] == 2.0
+
+
+def test_queries_give_twins_relationships_and_counts_page_by_page(graph: DigitalTwinsClient) -> None:
+    for number in range(3):
+        graph.upsert_digital_twin(f"vent{number}", {"$metadata": {"$model": VENT}, "speed": float(number)})
+    query = f"SELECT * FROM DIGITALTWINS T WHERE IS_OF_MODEL(T, '{VENT}') AND T.speed >= 1"
+    assert [one["$dtId"] for one in graph.query_twins(query)] == ["vent1", "vent2"]
+    (link,) = graph.query_twins("SELECT * FROM RELATIONSHIPS WHERE $relationshipName = 'has'")
+    assert (link["$sourceId"], link["$targetId"]) == ("floor", "room")
+    (row,) = graph.query_twins("SELECT COUNT() FROM DIGITALTWINS")
+    assert row == {"COUNT": 5}
+    with pytest.raises(HttpResponseError) as caught:
+        list(graph.query_twins("SELEC * FROM DIGITALTWINS"))
+    assert (caught.value.status_code, code(caught)) == (400, "SqlQueryError")
+
+
+async def test_queries_of_the_async_client(graph: DigitalTwinsClient, twins: AsyncClient) -> None:
+    joined = "SELECT R FROM DIGITALTWINS F JOIN R RELATED F.has WHERE F.$dtId = 'floor'"
+    assert [row["R"]["$dtId"] async for row in twins.query_twins(joined)] == ["room"]

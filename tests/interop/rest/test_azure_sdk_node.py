@@ -46,5 +46,5 @@ def test_the_client_for_javascript_does_everything_that_it_can(folder: Path, tmp
         )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [
-        "models", "twins", "components", "relationships", "telemetry", "eventRoutes", "end",
+        "models", "twins", "components", "relationships", "telemetry", "queries", "eventRoutes", "end",
     ]  # fmt: skip

@@ -68,6 +68,11 @@ const steps = {
     await client.publishComponentTelemetry("room", "vent", JSON.stringify({ vibration: 0.5 }), "message-2");
     await refused(client.publishTelemetry("none", {}, "message-3"), 404, "DigitalTwinNotFound");
   },
+  async queries() {
+    const found = await all(client.queryTwins("SELECT * FROM DIGITALTWINS WHERE IS_DEFINED(temperature)"));
+    assert.deepEqual(found.map((twin) => twin.$dtId), ["room"]);
+    await refused(all(client.queryTwins("SELEC")), 400, "SqlQueryError");
+  },
   async eventRoutes() {
     assert.deepEqual(await all(client.listEventRoutes()), []);
     await client.upsertEventRoute("route", "log", "true");
