@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import random
+import subprocess
+import sys
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -104,6 +107,14 @@ def test_any_executor_takes_an_ensemble(pair: System) -> None:
             [Scenario(start={Port("a", "x"): float(k)}) for k in range(6)], executor=executor, chunk=1
         )
     assert [outcome.result["a"][0] for outcome in found if outcome.result] == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+@pytest.mark.skipif(find_spec("distributed") is None, reason="distributed is not installed")
+def test_a_dask_cluster_takes_an_ensemble() -> None:
+    script = Path(__file__).with_name("dask_client.py")
+    command = [sys.executable, str(script), str(library_fmu("RoomThermal"))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "20 True", done.stderr
 
 
 def test_inputs_over_time_are_those_of_every_run() -> None:
