@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from dtdl.errors import BuildFailed, FmuError
+from dtdl.errors import BuildFailed, FmuError, MegatwinError
 from fmu import rollback
 from fmu.coupling import Coupling, couple, describe
 from fmu.description import FMI_2
@@ -94,8 +94,14 @@ class Simulation:
         )
         # steps are counted from an origin, so that rounding does not add up
         self._origin_s, self._span_s = span[0], 0.0
-        self._open(place, span)
-        self._loop, self._why = self._choose(span[0], compiled=compiled)
+        try:
+            self._open(place, span)
+            self._loop, self._why = self._choose(span[0], compiled=compiled)
+        except MegatwinError:
+            # the process may go on with another one
+            for instance in self._instances:
+                instance.close()
+            raise
 
     def _open(self, place: Place, span: tuple[float, float | None]) -> None:
         back = self._algorithm.adaptive is not None or self._algorithm.loops != "none"
