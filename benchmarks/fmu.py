@@ -252,6 +252,9 @@ def measure_leak(bench: Bench, runs: int) -> Figure:
 def measure_ensemble(bench: Bench, rounds: int, runs: int) -> list[Figure]:
     """One FMU, ten steps a run, other start values each; the processes have started and unpacked."""
     shared = Figure(f"{runs} short runs by two processes", "s", reference_name="by one process, over 1.7")
+    plain = Figure(
+        "plain arithmetic by two processes: what the machine gives", "s", reference_name=shared.reference_name
+    )
     single = Figure("CPU of a short run of an ensemble, pool and parent", "ms", reference_name="allowed")
     system = System.of(bench.lag, inputs=["u"], outputs=["x"])
     scenarios = [Scenario(start={Port(bench.lag.stem, "u"): float(k)}) for k in range(runs)]
@@ -271,10 +274,19 @@ def measure_ensemble(bench: Bench, rounds: int, runs: int) -> list[Figure]:
                 if width == 1:
                     single.ours.append(1e3 * (_busy_s(pool) - busy) / runs)
                 assert all(outcome.result is not None for outcome in found), "a run failed"
+            for figure, pool in ((plain.reference, one), (plain.ours, two)):
+                begun = time.perf_counter()
+                list(pool.map(_burn, range(16)))
+                figure.append(time.perf_counter() - begun)
+            plain.reference[-1] /= SPEED_UP
             shared.ours.append(spent[1])
             shared.reference.append(spent[0] / SPEED_UP)
             single.reference.append(RUN_MS)
-    return [shared, single]
+    return [shared, plain, single]
+
+
+def _burn(_: int) -> int:
+    return sum(range(100_000))
 
 
 def _busy_s(pool: ProcessPoolExecutor) -> float:
