@@ -8,7 +8,8 @@
 4. An offline run through the worker, with its rows handed over, beside the same run in this process.
 5. One step through the worker and back, back to back, and at 100 Hz beside a bare echo over two pipes.
 6. Memory that 9,000 further runs leave behind in one process.
-7. `--gemseo`: the halves of a mass-spring system of OpenModelica coupled: error by step and algorithm.
+7. 400 short runs as an ensemble, by one process and by two that have started.
+8. `--gemseo`: the halves of a mass-spring system of OpenModelica coupled: error by step and algorithm.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ import argparse
 import contextlib
 import gc
 import math
+import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,8 @@ from measure import Figure, percentile, pin, write  # noqa: E402
 
 from fmu import archive  # noqa: E402
 from fmu.build import build, compiler, headers  # noqa: E402
+from fmu.description import Experiment  # noqa: E402
+from fmu.ensemble import Ensemble, Scenario  # noqa: E402
 from fmu.simulation import Place, Simulation  # noqa: E402
 from fmu.system import Algorithm, Connection, Connector, Part, Port, System  # noqa: E402
 from fmu.worker import Worker  # noqa: E402
@@ -42,6 +47,7 @@ from fmu.worker import Worker  # noqa: E402
 STEP_S = 0.01
 CALLS = 2_000_000
 SETUP_S, SETUP_MB, LEAK_MB, LIVE_US = 1.0, 60.0, 2.0, 150.0
+SPEED_UP, RUN_MS = 1.7, 0.2
 
 
 def chain(lag: Path, count: int) -> System:
@@ -243,6 +249,51 @@ def measure_leak(bench: Bench, runs: int) -> Figure:
     return figure
 
 
+def measure_ensemble(bench: Bench, rounds: int, runs: int) -> list[Figure]:
+    """One FMU, ten steps a run, other start values each; the processes have started and unpacked."""
+    shared = Figure(f"{runs} short runs by two processes", "s", reference_name="by one process, over 1.7")
+    plain = Figure(
+        "plain arithmetic by two processes: what the machine gives", "s", reference_name=shared.reference_name
+    )
+    single = Figure("CPU of a short run of an ensemble, pool and parent", "ms", reference_name="allowed")
+    system = System.of(bench.lag, inputs=["u"], outputs=["x"])
+    scenarios = [Scenario(start={Port(bench.lag.stem, "u"): float(k)}) for k in range(runs)]
+    span = Experiment(stop_s=10 * STEP_S, step_s=STEP_S)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context) as one, ProcessPoolExecutor(2, context) as two:
+        ensembles = [(Ensemble(system, experiment=span), pool, width) for pool, width in ((one, 1), (two, 2))]
+        for ensemble, pool, width in ensembles * 2:
+            ensemble.run(scenarios, executor=pool, workers=width)
+        for _ in range(rounds):
+            spent = []
+            for ensemble, pool, width in ensembles:
+                busy = _busy_s(pool)
+                begun = time.perf_counter()
+                found = ensemble.run(scenarios, executor=pool, workers=width)
+                spent.append(time.perf_counter() - begun)
+                if width == 1:
+                    single.ours.append(1e3 * (_busy_s(pool) - busy) / runs)
+                assert all(outcome.result is not None for outcome in found), "a run failed"
+            for figure, pool in ((plain.reference, one), (plain.ours, two)):
+                begun = time.perf_counter()
+                list(pool.map(_burn, range(16)))
+                figure.append(time.perf_counter() - begun)
+            plain.reference[-1] /= SPEED_UP
+            shared.ours.append(spent[1])
+            shared.reference.append(spent[0] / SPEED_UP)
+            single.reference.append(RUN_MS)
+    return [shared, plain, single]
+
+
+def _burn(_: int) -> int:
+    return sum(range(100_000))
+
+
+def _busy_s(pool: ProcessPoolExecutor) -> float:
+    """CPU seconds of this process and of the only one of a pool."""
+    return time.process_time() + pool.submit(time.process_time).result()
+
+
 def measure_springs(folder: Path) -> list[Figure]:
     """Greatest error of both positions over 1 s, beside plain Jacobi with the same macro step.
 
@@ -301,6 +352,7 @@ def main() -> None:
         bench = Bench(Path(folder))
         figures = measure_live(bench, rounds, 200 if options.smoke else 2000)
         figures.append(measure_worker(bench, rounds, calls))
+        figures += measure_ensemble(bench, rounds, 40 if options.smoke else 400)
         pin(0)
         figures += measure_chains(bench, rounds, calls)
         figures += measure_single(bench, rounds, calls)

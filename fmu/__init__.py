@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fmu.archive import unpack
     from fmu.build import build
     from fmu.description import Description, Variable, read_description
+    from fmu.ensemble import Ensemble, Scenario
     from fmu.interface import to_interface
     from fmu.options import Options
     from fmu.recorder import Result, simulate, simulate_system
@@ -26,12 +27,14 @@ __all__ = [
     "Connection",
     "Connector",
     "Description",
+    "Ensemble",
     "Linear",
     "Lookup",
     "Options",
     "Part",
     "Port",
     "Result",
+    "Scenario",
     "Solver",
     "System",
     "Variable",
@@ -53,12 +56,14 @@ _HOMES = {
     "Connection": "fmu.system",
     "Connector": "fmu.system",
     "Description": "fmu.description",
+    "Ensemble": "fmu.ensemble",
     "Linear": "fmu.system",
     "Lookup": "fmu.system",
     "Options": "fmu.options",
     "Part": "fmu.system",
     "Port": "fmu.system",
     "Result": "fmu.recorder",
+    "Scenario": "fmu.ensemble",
     "Solver": "fmu.solvers",
     "System": "fmu.system",
     "Variable": "fmu.description",

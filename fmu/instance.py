@@ -93,6 +93,17 @@ class Instance(ABC):
         )
         self._alive = True
 
+    def reset(self) -> None:
+        """Goes back to how it was when it was instantiated (FMI 2.0, 2.1.6; FMI 3.0, 2.3.1); `enter` follows.
+
+        Raises:
+            FmuError: The binary lacks the function.
+            StepFailed: The FMU refused.
+        """
+        self._call("Reset", self.component)
+        self.time_s, self.ended = 0.0, False
+        self._made, self._length_s = 0, 0.0
+
     @abstractmethod
     def _options(self) -> Mapping[str, Any]:
         """What FMPy's ``instantiate`` is given."""

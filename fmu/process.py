@@ -31,7 +31,7 @@ _ROOT: Final = Path(__file__).resolve().parent.parent
 _START: Final = (
     "import sys; sys.path.insert(0, {root!r}); from fmu.serving import serve; serve(*map(int, sys.argv[1:]))"
 )
-_SEEN: Final = frozenset({"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT"})
+SEEN: Final = frozenset({"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT"})
 _TAIL_BYTES: Final = 4096
 _GRACE_S: Final = 2.0
 _POLL_S: Final = 0.5
@@ -100,7 +100,7 @@ class Process:
             self._child: subprocess.Popen[bytes] | None = subprocess.Popen(  # noqa: S603 - this interpreter, our text
                 wrapped(command, folder) if limits.sandbox else command,
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=given, cwd=folder,
-                start_new_session=True, env=_environment(),
+                start_new_session=True, env=environment(),
             )  # fmt: skip
         except BaseException:
             for fd in (to_child[1], from_parent[0], life_write):
@@ -184,7 +184,7 @@ class Process:
         if answer[0] == "ok":
             return answer[1]
         self.close()
-        raise _error_of(answer)
+        raise error_of(answer)
 
     def _wait(self, channel: Channel, patience_s: float) -> None:
         """Waits while calls follow one another; one that takes too long ends the process."""
@@ -321,9 +321,9 @@ def _gone() -> StepFailed:
     return StepFailed("the worker has ended", action="Start it again.")
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """What foreign code may see of our environment, which holds secrets."""
-    seen = {name: value for name, value in os.environ.items() if name in _SEEN or name.startswith("LC_")}
+    seen = {name: value for name, value in os.environ.items() if name in SEEN or name.startswith("LC_")}
     # FMPy imports NumPy, which would start a thread for each processor, and is not used
     return {**seen, "OPENBLAS_NUM_THREADS": "1"}
 
@@ -340,7 +340,16 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _error_of(answer: tuple[Any, ...]) -> MegatwinError:
+def told(error: MegatwinError) -> tuple[Any, ...]:
+    """An error as plain data, for another process."""
+    return (
+        "error", type(error).__name__, error.message, error.action, getattr(error, "instance", ""),
+        getattr(error, "call", ""), getattr(error, "time_s", 0.0),
+    )  # fmt: skip
+
+
+def error_of(answer: tuple[Any, ...]) -> MegatwinError:
+    """The error of which `told` gave the data."""
     _, kind, message, action, instance, call, time_s = answer
     if kind == "StepFailed":
         return StepFailed(message, instance=instance, call=call, time_s=time_s, action=action)

@@ -140,7 +140,8 @@ class SystemRun:
     Attributes:
         names: Names of the recorded values.
         start_s, stop_s, step_s: The span and the macro step in seconds.
-        count: Number of whole steps; a shorter one follows when the span is no multiple of the step.
+        count: Number of whole steps.
+        rest_s: Length in seconds of the shorter step that follows when the span is no multiple of the step, else 0.
         metadata: What it takes to repeat the run: versions, algorithm, span, the hash of each FMU and of the inputs,
             start values, and after the run which loop ran and how many steps it took.
 
@@ -173,7 +174,7 @@ class SystemRun:
             raise FmuError(f"every {every} steps is no rate of recording", action="Give 1 or more.")
         self.count = math.floor((self.stop_s - self.start_s) / self.step_s + _MULTIPLE)
         rest_s = self.stop_s - self.start_s - self.count * self.step_s
-        self._last_s = rest_s if rest_s > _MULTIPLE * self.step_s else 0.0
+        self.rest_s = rest_s if rest_s > _MULTIPLE * self.step_s else 0.0
         self._check_rest()
         self.names = [connector.name for connector in system.outputs]
         self._inputs = inputs
@@ -184,7 +185,7 @@ class SystemRun:
         self.metadata: dict[str, Any] = {}
 
     def _check_rest(self) -> None:
-        if not self._last_s:
+        if not self.rest_s:
             return
         about = describe(self.system)
         for part in self.system.parts:
@@ -223,7 +224,7 @@ class SystemRun:
     def _epsilon(self) -> float:
         return 1e-6 * self.step_s
 
-    def _rows(self, points: Sequence[float]) -> list[list[Any]] | None:
+    def rows_at(self, points: Sequence[float]) -> list[list[Any]] | None:
         """Rows of the system's inputs at ascending points in time."""
         if self._inputs is None:
             return None
@@ -269,11 +270,11 @@ class SystemRun:
         else:
             for done in range(0, self.count, _CHUNK):
                 points = [self.start_s + k * self.step_s for k in range(done, min(done + _CHUNK, self.count))]
-                yield worker.run(self.step_s, len(points), self._rows(points), every=self.every)
+                yield worker.run(self.step_s, len(points), self.rows_at(points), every=self.every)
                 if worker.ended:
                     return
-        if self._last_s and not worker.ended:
-            yield worker.run(self._last_s, 1, self._rows([self.start_s + self.count * self.step_s]))
+        if self.rest_s and not worker.ended:
+            yield worker.run(self.rest_s, 1, self.rows_at([self.start_s + self.count * self.step_s]))
 
     def result(self, *, limits: WorkerLimits | None = None) -> Result:
         """Runs, and keeps all in memory."""

@@ -17,7 +17,7 @@ from dtdl.errors import FmuError, MegatwinError
 from fmu.channel import PICKLED, Channel, opened
 from fmu.note import Board
 from fmu.options import Options
-from fmu.process import WorkerLimits
+from fmu.process import WorkerLimits, told
 from fmu.system import Algorithm, System
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class _Session:
 
     def _limit(self, memory_bytes: int | None) -> None:
         if memory_bytes is not None and not self._limited:
-            _limit_memory(memory_bytes)
+            limit_memory(memory_bytes)
         self._limited = True
 
     def _running(self) -> Simulation:
@@ -185,10 +185,7 @@ def serve(requests: int, answers: int, life: int, note: int) -> None:
 def _send_error(channel: Channel, error: MegatwinError) -> None:
     # the parent may have gone meanwhile, which the next request shows
     with contextlib.suppress(BrokenPipeError):
-        channel.send_object((
-            "error", type(error).__name__, error.message, error.action, getattr(error, "instance", ""),
-            getattr(error, "call", ""), getattr(error, "time_s", 0.0),
-        ))  # fmt: skip
+        channel.send_object(told(error))
 
 
 def _leave_with_parent(life: int, folder: Path) -> None:
@@ -197,7 +194,8 @@ def _leave_with_parent(life: int, folder: Path) -> None:
     os._exit(0)
 
 
-def _limit_memory(more_bytes: int) -> None:
+def limit_memory(more_bytes: int) -> None:
+    """Limits the address space of this process to so many bytes more than it has."""
     statistics = Path("/proc/self/statm")
     if not statistics.exists():
         return  # only Linux tells how much address space is in use already

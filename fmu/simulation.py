@@ -9,16 +9,17 @@ import itertools
 import struct
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from dtdl.errors import BuildFailed, FmuError
+from dtdl.errors import BuildFailed, FmuError, MegatwinError
 from fmu import rollback
 from fmu.coupling import Coupling, couple, describe
+from fmu.description import FMI_2
 from fmu.instance import Instance
 from fmu.isolated import Host
-from fmu.kernel.compiled import CompiledLoop, obstacle
+from fmu.kernel.compiled import RUNS, CompiledLoop, obstacle
 from fmu.loader import open_instance
 from fmu.master import PythonLoop
 from fmu.note import Board, Note
@@ -93,8 +94,14 @@ class Simulation:
         )
         # steps are counted from an origin, so that rounding does not add up
         self._origin_s, self._span_s = span[0], 0.0
-        self._open(place, span)
-        self._loop, self._why = self._choose(span[0], compiled=compiled)
+        try:
+            self._open(place, span)
+            self._loop, self._why = self._choose(span[0], compiled=compiled)
+        except MegatwinError:
+            # the process may go on with another one
+            for instance in self._instances:
+                instance.close()
+            raise
 
     def _open(self, place: Place, span: tuple[float, float | None]) -> None:
         back = self._algorithm.adaptive is not None or self._algorithm.loops != "none"
@@ -111,6 +118,45 @@ class Simulation:
             self._instances.append(instance)
             instance.final = not (back and interface is not None and interface.get_set_state)
         self._outer = initialize(self.coupling, self._instances, self._algorithm, span=span)
+
+    @property
+    def is_resettable(self) -> bool:
+        """Whether `restart` can be used: sizes stay as they are, and each instance can be reset from here."""
+        return all(
+            type(instance) in RUNS
+            and instance.description.major >= FMI_2
+            and instance.is_direct
+            and not any(variable.causality == "structuralParameter" for variable in instance.description.variables)
+            for instance in self._instances
+        )
+
+    def restart(self, starts: Sequence[Mapping[str, Any]], *, span: tuple[float, float | None]) -> None:
+        """Resets all instances and initializes them with other start values.
+
+        Args:
+            starts: Of each instance, in the system's order: all start values by variable name.
+            span: Simulation time at the start, and at the end when it is known, in seconds.
+
+        Raises:
+            FmuError, StepFailed: As at the beginning; the simulation is to be closed then.
+        """
+        for number in list(self._saved):
+            self.forget(number)
+        for instance in self._instances:
+            instance.reset()
+        members = tuple(
+            replace(member, part=replace(member.part, start=start))
+            for member, start in zip(self.coupling.members, starts, strict=True)
+        )
+        self.coupling = replace(self.coupling, members=members)
+        self._outer = initialize(self.coupling, self._instances, self._algorithm, span=span)
+        self._origin_s, self._span_s = span[0], 0.0
+        if isinstance(self._loop, CompiledLoop):
+            self._loop.rewind(span[0])
+            self._loop.put_outer(self.inputs.pack(self._outer))
+        else:
+            self._loop.close()
+            self._loop, self._why = self._choose(span[0], compiled=False)
 
     def _choose(self, start_s: float, *, compiled: bool) -> tuple[CompiledLoop | PythonLoop, str]:
         why = obstacle(self.coupling, self._instances) if compiled else "the Python loop was asked for"

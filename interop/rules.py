@@ -77,6 +77,10 @@ _FMU: Final = (
          "The FMU can give a value that the Enum of the model does not have, or the model allows one that the FMU does "
          "not take.",
          "Give the Enum the values of the FMU's enumeration.", Severity.WARNING),
+    Rule("MT234", "A connection of the file is not simulated.",
+         "megatwin sim runs FMUs only: a connection from a point of another source, one that joins several values, or "
+         "one over a scaled binding is left out, and its target is an input of the system.",
+         "Give the value with --in.", Severity.WARNING),
     Rule("MT270", "Two things of a system have one name.",
          "Instances, inputs and outputs of a system are found by their names.", "Give each its own name."),
     Rule("MT271", "A system has no such instance.", "A connection or connector names an instance that is not there.",

@@ -31,10 +31,9 @@ PUBLIC = {
         "parse_unit", "unit",
     ],
     "fmu": [
-        "Adaptive", "Algorithm", "Connection", "Connector", "Description", "Linear", "Lookup", "Options", "Part",
-        "Port", "Result", "Solver", "System", "Variable", "Worker", "WorkerLimits", "build", "library_fmu",
-        "library_names",
-        "read_description", "simulate", "simulate_system", "to_interface", "unpack",
+        "Adaptive", "Algorithm", "Connection", "Connector", "Description", "Ensemble", "Linear", "Lookup", "Options",
+        "Part", "Port", "Result", "Scenario", "Solver", "System", "Variable", "Worker", "WorkerLimits", "build",
+        "library_fmu", "library_names", "read_description", "simulate", "simulate_system", "to_interface", "unpack",
     ],
     "interop": [
         "Adapter", "AsyncClient", "Binding", "Browses", "Caller", "Calls", "Client", "Configuration", "Description",

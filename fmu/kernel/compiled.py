@@ -23,7 +23,7 @@ from fmu.kernel import layout
 from fmu.kernel.library import load
 from fmu.system import Algorithm
 
-_RUNS: Final = (CoSimulation1, CoSimulation2, CoSimulation3)
+RUNS: Final = (CoSimulation1, CoSimulation2, CoSimulation3)
 _SLOT: Final = 8
 _ARENAS: Final = 6
 _ROOM: Final = 1 << 16
@@ -37,7 +37,7 @@ def obstacle(coupling: Coupling, instances: Sequence[Instance]) -> str:
     It takes co-simulation in this process, of numbers and booleans.
     """
     for member, instance in zip(coupling.members, instances, strict=True):
-        if type(instance) not in _RUNS:
+        if type(instance) not in RUNS:
             return f"{member.part.name} is not co-simulation in the same process"
         if not instance.is_direct:
             return f"{member.part.name} uses its event mode"
@@ -133,6 +133,24 @@ class CompiledLoop:
     def made(self) -> int:
         """Number of macro steps since `begin`."""
         return int(self._loop.made)
+
+    def rewind(self, start_s: float) -> None:
+        """Begins anew with the same instances, which were initialized again.
+
+        Args:
+            start_s: Simulation time in seconds.
+
+        Raises:
+            StepFailed: An FMU refused.
+        """
+        loop = self._loop
+        loop.times[0], loop.points, loop.reached = start_s, 1, start_s
+        loop.steps = loop.repeats = loop.made = loop.any_ended = 0
+        if self.algorithm.adaptive is not None:
+            loop.chosen = self.algorithm.adaptive.most_s
+        for node in self._draft.nodes:
+            node.time, node.ended = start_s, 0
+        self._check(self._library.loop_fetch(self._at))
 
     def begin(self, origin_s: float, step_s: float, made: int = 0) -> None:
         """Says which steps follow.

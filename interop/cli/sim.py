@@ -34,7 +34,7 @@ class _Request:
 
 
 @click.command()
-@click.argument("ssp", type=_PATH, metavar="X.ssp|X.ssd")
+@click.argument("file", type=_PATH, metavar="X.ssp|X.ssd|megatwin.yaml")
 @click.option("--variant", default="", metavar="NAME.ssd", help="Another SSD at the top of the archive.")
 @click.option("--from", "start_s", type=float, help="Start time in seconds.")
 @click.option("--until", "stop_s", type=float, help="End time in seconds.")
@@ -86,7 +86,7 @@ class _Request:
 @click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="Record each how many macro steps.")
 @click.option("--out", type=_PATH, help="CSV or .parquet file to write; by default CSV on standard output.")
 def command(  # noqa: PLR0913 - one argument an option
-    ssp: Path,
+    file: Path,
     *,
     variant: str,
     start_s: float | None,
@@ -110,10 +110,12 @@ def command(  # noqa: PLR0913 - one argument an option
 ) -> int:
     """Run a coupled system offline, as fast as possible, and write its results as they come.
 
-    The system is an .ssp, a folder with a SystemStructure.ssd, or an .ssd. The first column is time; there is a row for
-    each macro step, both ends included. What is not given is taken from its default experiment. Beside a CSV file
-    stands NAME.meta.json, with all that it takes to repeat the run. Exit code 1: it cannot be put together; every
-    reason is shown with file and line. Exit code 5: the simulation failed; the rows before are written.
+    The system is an .ssp, a folder with a SystemStructure.ssd, or an .ssd; or the FMU sources of a megatwin.yaml with
+    the connections between them, where elements are sources, and inputs and outputs are bound points. The first column
+    is time; there is a row for each macro step, both ends included. What is not given is taken from its default
+    experiment. Beside a CSV file stands NAME.meta.json, with all that it takes to repeat the run. Exit code 1: it
+    cannot be put together; every reason is shown with file and line. Exit code 5: the simulation failed; the rows
+    before are written.
     """
     from dtdl.diagnostic import Severity  # noqa: PLC0415 - only when it is used
     from fmu.description import Experiment  # noqa: PLC0415
@@ -130,14 +132,39 @@ def command(  # noqa: PLR0913 - one argument an option
         experiment=Experiment(start_s=start_s, stop_s=stop_s, step_s=step_s),
         algorithm=algorithm, values=values, inputs=inputs, every=every, out=out,
     )  # fmt: skip
-    with open_ssp(ssp, variant=variant) as opened:
+    integrator = (solver, solver_tolerance, solver_step)
+    if file.suffix in (".yaml", ".yml"):
+        if variant:
+            raise click.BadParameter("only a system structure has variants", param_hint="--variant")
+        _simulate(_solved(_recording(_configured(file), patterns), integrator), request)
+        return 0
+    with open_ssp(file, variant=variant) as opened:
         flat = flatten(opened)
         for found in (*opened.warnings, *flat.diagnostics):
             click.echo(str(found), err=True)
         if any(found.severity is Severity.ERROR for found in flat.diagnostics):
             return 1
-        _simulate(_solved(_recording(flat.system, patterns), (solver, solver_tolerance, solver_step)), request)
+        _simulate(_solved(_recording(flat.system, patterns), integrator), request)
     return 0
+
+
+def _configured(file: Path) -> System:
+    from dtdl.errors import InputUnreadable  # noqa: PLC0415 - only when it is used
+    from interop.config import load  # noqa: PLC0415
+    from interop.simulate.adapter import FmuAdapter  # noqa: PLC0415
+    from interop.simulate.coupled import Joint, couple_sources  # noqa: PLC0415
+
+    configuration = load(file)
+    sources = [plan.source for plan in configuration.sources.values() if plan.adapter is FmuAdapter]
+    if not sources:
+        raise InputUnreadable(f"{file}: it has no source of kind fmu", action="Add one; megatwin up runs plants.")
+    joints = [
+        Joint(sources=each.sources, target=each.target, location=each.location) for each in configuration.connections
+    ]
+    coupled = couple_sources(configuration.name, sources, joints)
+    for found in coupled.findings:
+        click.echo(str(found), err=True)
+    return coupled.system
 
 
 def _simulate(system: System, request: _Request) -> None:

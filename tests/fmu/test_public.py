@@ -13,10 +13,9 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_public_names_are_these() -> None:
     assert fmu.__all__ == [
-        "Adaptive", "Algorithm", "Connection", "Connector", "Description", "Linear", "Lookup", "Options", "Part",
-        "Port", "Result", "Solver", "System", "Variable", "Worker", "WorkerLimits", "build", "library_fmu",
-        "library_names",
-        "read_description", "simulate", "simulate_system", "to_interface", "unpack",
+        "Adaptive", "Algorithm", "Connection", "Connector", "Description", "Ensemble", "Linear", "Lookup", "Options",
+        "Part", "Port", "Result", "Scenario", "Solver", "System", "Variable", "Worker", "WorkerLimits", "build",
+        "library_fmu", "library_names", "read_description", "simulate", "simulate_system", "to_interface", "unpack",
     ]  # fmt: skip
     assert dir(fmu) == fmu.__all__
     assert all(getattr(fmu, name).__doc__ for name in fmu.__all__)
