@@ -31,11 +31,13 @@ from dtdl.errors import (
     ValueInvalid,
 )
 from interop.config.plan import Address
-from interop.graph.state import TwinState
+from interop.graph.state import Cell, TwinState
+from interop.opcua.access import AccessCheck, unsecured
+from interop.opcua.defects import defects
 from interop.opcua.nodes import HAS_COMPONENT, OBJECTS, ORGANIZES, Space, stamped
 from interop.opcua.security import Store
 from interop.opcua.server_types import Codec, TypeSpace
-from interop.opcua.services import AccessCheck, TwinAttributes, TwinInternalServer, caller, unsecured
+from interop.opcua.services import TwinAttributes, TwinInternalServer, caller
 from interop.opcua.values import status_code
 from interop.service import Caller, Change, Published, Subscription, TwinService
 from interop.values import GOOD, Point, Status, Value, utc_now
@@ -96,6 +98,7 @@ class OpcUaServer:
         self._links: dict[str, dict[str, str]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._subscription: Subscription | None = None
+        self._found: frozenset[str] = frozenset()
 
     @property
     def url(self) -> str:
@@ -118,7 +121,9 @@ class OpcUaServer:
         server = await self._prepared()
         self._space = Space(server.iserver.aspace)
         self._types = TypeSpace(self._space, lambda: self._service.model, self._namespace)
-        server.iserver.attribute_service = TwinAttributes(server.iserver.aspace, self._places.__contains__, self._write)
+        server.iserver.attribute_service = TwinAttributes(
+            server.iserver.aspace, self._places.__contains__, self._write, self._found
+        )
         self._subscription = self._service.subscribe(queue=10_000)
         await self._show_all()
         await self._announce(server)
@@ -154,7 +159,8 @@ class OpcUaServer:
     async def _prepared(self) -> Server:
         own = await asyncio.to_thread(self._store.own, self._name)
         access = AccessCheck(self._store, insecure=self._insecure)
-        server = Server(iserver=TwinInternalServer(user_manager=access))
+        self._found = await defects()
+        server = Server(iserver=TwinInternalServer(access, self._found))
         await server.init()
         server.disable_clock()  # asyncua's cannot be stopped within its second
         server.product_uri = "urn:megatwin"
@@ -269,9 +275,9 @@ class OpcUaServer:
 
     # --- values ---
 
-    def _data(self, place: _Place, state: TwinState) -> ua.DataValue:
-        """The value of a point as it is now, with its status and times."""
-        cell = state.cells.get(place.point.path)
+    def _data(self, place: _Place, state: TwinState, cell: Cell | None = None) -> ua.DataValue:
+        """The value of a point as it is now, or as a change made it, with its status and times."""
+        cell = cell or state.cells.get(place.point.path)
         value, status = (cell.value, cell.status) if cell else (state.value(place.point.path), GOOD)
         source = cell.source_time if cell else state.updated.get(place.point.path)
         server = (cell.server_time if cell else None) or utc_now()
@@ -283,8 +289,8 @@ class OpcUaServer:
             raw, status = place.codec.encode(None), Status(error.code) if status.is_good else status
         return stamped(raw, status_code(status, StatusCodes.Bad), _after_epoch(source), server)
 
-    async def _put(self, node: ua.NodeId, place: _Place, state: TwinState) -> None:
-        data, held = self._data(place, state), self._space.value(node)
+    async def _put(self, node: ua.NodeId, place: _Place, state: TwinState, cell: Cell | None = None) -> None:
+        data, held = self._data(place, state, cell), self._space.value(node)
         if (data.Value, data.StatusCode, data.SourceTimestamp) != (held.Value, held.StatusCode, held.SourceTimestamp):
             await self._space.put(node, data)
 
@@ -319,7 +325,7 @@ class OpcUaServer:
             node = self._node(Point(twin, change.path))
             place = self._places.get(node)
             if place is not None:
-                await self._put(node, place, state)
+                await self._put(node, place, state, change.cell)
         elif change.kind == "twin":
             await self._show(twin, state)
             self._relate(twin)
