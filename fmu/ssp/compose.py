@@ -9,7 +9,20 @@ from typing import Any, Final
 from dtdl.errors import FmuError
 from fmu import description as fmi
 from fmu.quantity import parse_si
-from fmu.ssp.common import (
+from fmu.ssp.description import (
+    FMU,
+    KINDS,
+    KINDS_OF_1,
+    Component,
+    Connection,
+    Connector,
+    DefaultExperiment,
+    ParameterBinding,
+    ParameterValues,
+    SystemStructureDescription,
+)
+from fmu.ssp.description import System as SspSystem
+from fmu.ssp.elements import (
     TYPES_OF_1,
     Annotation,
     BaseUnit,
@@ -24,19 +37,6 @@ from fmu.ssp.common import (
     Type,
     Unit,
 )
-from fmu.ssp.description import (
-    FMU,
-    KINDS,
-    KINDS_OF_1,
-    Component,
-    Connection,
-    Connector,
-    DefaultExperiment,
-    ParameterBinding,
-    ParameterValues,
-    SystemStructureDescription,
-)
-from fmu.ssp.description import System as SspSystem
 from fmu.ssp.own import BINDING, EXPERIMENT, PART, annotate
 from fmu.ssp.package import Ssp
 from fmu.ssp.parameters import ElementValue, Parameter, ParameterSet, Value

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from fmu.ssp.common import TYPES_OF_1, Enumeration, TopLevel, Type, Unit
 from fmu.ssp.description import KINDS_OF_1, Connector, SystemStructureDescription
+from fmu.ssp.elements import TYPES_OF_1, Enumeration, TopLevel, Type, Unit
 from fmu.ssp.parameters import Value
 from fmu.ssp.reader import Findings
 from fmu.ssp.schema import Node, shape_of

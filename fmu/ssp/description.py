@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, TypeAlias
 
-from fmu.ssp.common import (
+from fmu.ssp.elements import (
     ANNOTATIONS,
     DIMENSIONS,
     ENUMERATIONS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from fmu.ssp.common import TopLevel
+from fmu.ssp.elements import TopLevel
 from fmu.ssp.schema import Node, shape_of
 
 Document = TypeVar("Document", bound=TopLevel)

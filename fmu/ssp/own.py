@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from fmu.ssp.common import Annotation
 from fmu.ssp.description import SystemStructureDescription
+from fmu.ssp.elements import Annotation
 from fmu.ssp.schema import read_boolean, read_double
 from fmu.ssp.verbatim import Xml
 

@@ -14,7 +14,6 @@ from typing import Final, TypeVar
 from dtdl.diagnostic import Diagnostic
 from dtdl.errors import ArchiveUnsafe, DescriptionInvalid, FmuError, InputUnreadable
 from fmu import archive
-from fmu.ssp.common import TopLevel
 from fmu.ssp.consistency import check_document
 from fmu.ssp.description import (
     DEFINITION,
@@ -26,6 +25,7 @@ from fmu.ssp.description import (
     ParameterBinding,
     SystemStructureDescription,
 )
+from fmu.ssp.elements import TopLevel
 from fmu.ssp.parameters import ParameterMapping, ParameterSet, SignalDictionary
 from fmu.ssp.reader import Findings, read_document
 from fmu.ssp.schema import Written

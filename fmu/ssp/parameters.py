@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final, TypeAlias
 
-from fmu.ssp.common import (
+from fmu.ssp.elements import (
     ANNOTATIONS,
     DIMENSIONS,
     ENUMERATIONS,

@@ -9,7 +9,7 @@ from dtdl.diagnostic import Diagnostic, Location, Severity
 from dtdl.errors import DescriptionInvalid
 from dtdl.markup import MarkupInvalid
 from fmu.archive import DEFAULT_LIMITS
-from fmu.ssp.common import TopLevel
+from fmu.ssp.elements import TopLevel
 from fmu.ssp.schema import PREFIXES, Attribute, Children, Node, Shape, Written, shape_of
 from fmu.ssp.verbatim import Xml, gap, parse
 

@@ -9,7 +9,6 @@ from typing import Final
 
 from dtdl.errors import DescriptionInvalid, MegatwinError
 from fmu import description as fmi
-from fmu.ssp.common import Enumeration, Unit
 from fmu.ssp.description import (
     DEFINITION,
     FMU,
@@ -23,6 +22,7 @@ from fmu.ssp.description import (
     System,
     SystemStructureDescription,
 )
+from fmu.ssp.elements import Enumeration, Unit
 from fmu.ssp.package import MAX_NESTED, SSB_TYPE, Ssp, type_of
 from fmu.ssp.parameters import SignalDictionary
 from fmu.ssp.reader import Findings

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from fmu import description as fmi
 from fmu.quantity import parse_si
-from fmu.ssp.common import BaseUnit, Unit
+from fmu.ssp.elements import BaseUnit, Unit
 from fmu.system import Linear, Lookup
 
 Step: TypeAlias = Linear | Lookup | None

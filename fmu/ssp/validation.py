@@ -7,8 +7,8 @@ from typing import Final
 
 from dtdl.diagnostic import Diagnostic, Location
 from dtdl.errors import ArchiveUnsafe, DescriptionInvalid, InputUnreadable
-from fmu.ssp.common import TopLevel
 from fmu.ssp.consistency import check_document
+from fmu.ssp.elements import TopLevel
 from fmu.ssp.flatten import flatten
 from fmu.ssp.package import Ssp, open_ssp, variants
 from fmu.ssp.parameters import ParameterMapping, ParameterSet, SignalDictionary

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from fmu.ssp.common import (
+from fmu.ssp.description import Connection, Connector, SignalDictionaryReference, System
+from fmu.ssp.elements import (
     BooleanMappingTransformation,
     EnumerationMappingTransformation,
     IntegerMappingTransformation,
     LinearTransformation,
     Transformation,
 )
-from fmu.ssp.description import Connection, Connector, SignalDictionaryReference, System
 from fmu.ssp.reader import Findings
 from fmu.ssp.tree import Dictionary, Place, find_dictionary
 from fmu.ssp.units import KindsDiffer, Size, Step, StepUnknown, conversion, find_unit, then

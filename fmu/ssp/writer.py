@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from dtdl.errors import FmuError
-from fmu.ssp.common import TopLevel
+from fmu.ssp.elements import TopLevel
 from fmu.ssp.schema import PREFIXES, SSC, Children, Node, Written, shape_of
 from fmu.ssp.verbatim import Document, Raw, Xml, to_bytes
 

@@ -15,8 +15,8 @@ from lxml import etree
 import fmu.ssp
 from dtdl.errors import ArchiveUnsafe, DescriptionInvalid, FmuError, InputUnreadable
 from fmu.ssp import change, check, open_ssp, read_document, write_document
-from fmu.ssp.common import TopLevel, Type
 from fmu.ssp.description import Component, Connection, Connector, System, SystemStructureDescription
+from fmu.ssp.elements import TopLevel, Type
 from fmu.ssp.parameters import Parameter, ParameterMapping, ParameterSet, SignalDictionary
 from fmu.ssp.schema import Node, Written
 from interop.rules import find_rules

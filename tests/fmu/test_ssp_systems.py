@@ -16,7 +16,7 @@ from fmu.description import Experiment
 from fmu.options import Options
 from fmu.recorder import simulate_system
 from fmu.ssp import bindings_of, from_system, open_ssp, to_system
-from fmu.ssp.common import BaseUnit, Unit
+from fmu.ssp.elements import BaseUnit, Unit
 from fmu.ssp.flatten import flatten
 from fmu.system import Algorithm, Connection, Connector, Linear, Lookup, Part, Port, System
 from fmu.worker import Worker
