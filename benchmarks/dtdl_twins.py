@@ -26,63 +26,63 @@ def _on_the_calendar(text: str) -> str:
 
 class _Written(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_by_alias=True, validate_by_name=False)
-    dt_id: StrictStr = Field(default=None, alias="$dtId")  # type: ignore[assignment]
-    etag: StrictStr = Field(default=None, alias="$etag")  # type: ignore[assignment]
-    metadata: Annotated[dict[StrictStr, Any], Field(strict=True)] = Field(default=None, alias="$metadata")  # type: ignore[assignment]
+    dt_id: StrictStr = Field(default=None, alias="$dtId")
+    etag: StrictStr = Field(default=None, alias="$etag")
+    metadata: Annotated[dict[StrictStr, Any], Field(strict=True)] = Field(default=None, alias="$metadata")
 
 
 class Ten(_Written):
     """Ten properties."""
 
-    a: _INT = None  # type: ignore[assignment]
-    b: _INT = None  # type: ignore[assignment]
-    c: _LONG = None  # type: ignore[assignment]
-    d: _DOUBLE = None  # type: ignore[assignment]
-    e: _DOUBLE = None  # type: ignore[assignment]
-    f: _FLOAT = None  # type: ignore[assignment]
-    g: StrictStr = None  # type: ignore[assignment]
-    h: StrictStr = None  # type: ignore[assignment]
-    i: StrictBool = None  # type: ignore[assignment]
-    j: StrictBool = None  # type: ignore[assignment]
+    a: _INT = None
+    b: _INT = None
+    c: _LONG = None
+    d: _DOUBLE = None
+    e: _DOUBLE = None
+    f: _FLOAT = None
+    g: StrictStr = None
+    h: StrictStr = None
+    i: StrictBool = None
+    j: StrictBool = None
 
 
 class _Fan(_Written):
-    speed: _INT = None  # type: ignore[assignment]
-    load: _DOUBLE = None  # type: ignore[assignment]
+    speed: _INT = None
+    load: _DOUBLE = None
 
 
 class WithComponent(_Written):
     """Two properties and a component."""
 
-    name: StrictStr = None  # type: ignore[assignment]
-    temperature: _DOUBLE = None  # type: ignore[assignment]
-    fan: _Fan = None  # type: ignore[assignment]
+    name: StrictStr = None
+    temperature: _DOUBLE = None
+    fan: _Fan = None
 
 
 class WithEnum(_Written):
     """Enums of texts and of numbers."""
 
-    mode: Literal["off", "heat", "cool"] = None  # type: ignore[assignment]
-    name: StrictStr = None  # type: ignore[assignment]
+    mode: Literal["off", "heat", "cool"] = None
+    name: StrictStr = None
 
 
 class WithArray(_Written):
     """An array of numbers."""
 
-    samples: Annotated[list[_DOUBLE], Field(strict=True)] = None  # type: ignore[assignment]
+    samples: Annotated[list[_DOUBLE], Field(strict=True)] = None
 
 
 class WithMap(_Written):
     """A map of integers."""
 
-    counts: Annotated[dict[StrictStr, _INT], Field(strict=True)] = None  # type: ignore[assignment]
+    counts: Annotated[dict[StrictStr, _INT], Field(strict=True)] = None
 
 
 class WithDates(_Written):
     """Texts of the calendar."""
 
-    built: Annotated[str, Field(strict=True, pattern=_DAY + "$"), AfterValidator(_on_the_calendar)] = None  # type: ignore[assignment]
-    seen: Annotated[str, Field(strict=True, pattern=_DAY + _CLOCK + "$"), AfterValidator(_on_the_calendar)] = None  # type: ignore[assignment]
+    built: Annotated[str, Field(strict=True, pattern=_DAY + "$"), AfterValidator(_on_the_calendar)] = None
+    seen: Annotated[str, Field(strict=True, pattern=_DAY + _CLOCK + "$"), AfterValidator(_on_the_calendar)] = None
 
 
 @dataclass(frozen=True)
